@@ -10,6 +10,7 @@
  *   package-root     the folder of the installed package, and its version
  *
  *   commands/NAME    one command: reads its options, calls one operation, prints the result, returns the exit code
+ *   containers/      `--containers` of start, restart, stop and status
  *   candidates       finds the words that may complete a command line
  *   duration-option  parses options that are durations
  *   lease-options    reads `--ttl` and `--while-pid`, and describes leases
@@ -190,6 +191,7 @@ const COMMANDS: readonly CommandEntry[] = [
         'stop everything when this process has ended; of several, the last',
         collect,
       ],
+      ['--containers', 'the containers alone; names are those of compose services'],
     ],
     json: 'print the result as JSON',
     examples: [
@@ -236,6 +238,8 @@ const COMMANDS: readonly CommandEntry[] = [
       ['--why', 'with --dry-run: also why each process is ours'],
       ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
       ['--project <folder-or-id>', 'another project, also one whose folder is gone'],
+      ['--containers', 'the containers alone; names are those of compose services'],
+      ['--volumes', 'also remove the volumes of the containers, with all that is in them'],
     ],
     json: 'print the report as JSON',
     more: STOP_SWEEPS,
@@ -249,6 +253,7 @@ const COMMANDS: readonly CommandEntry[] = [
     options: [
       ['--dependents', 'restart what depends on them as well'],
       ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
+      ['--containers', 'the containers alone; names are those of compose services'],
     ],
     json: 'print both results as JSON',
     examples: ['restart web', 'restart database --dependents', 'restart'],
@@ -267,6 +272,7 @@ const COMMANDS: readonly CommandEntry[] = [
     operands: [['[names...]', 'services or groups (default: all)']],
     options: [
       ['--all', 'every project of yours of which something runs, wherever you are'],
+      ['--containers', 'the containers alone'],
       ['--urls', 'only where each service can be opened, by its http probe and its own log'],
     ],
     json: 'print the table as JSON',
@@ -359,6 +365,7 @@ const COMMANDS: readonly CommandEntry[] = [
     operands: [['[names...]', 'services or groups (default: all)']],
     options: [
       ['-f, --follow', 'go on with what comes, until Ctrl-C'],
+      ['--containers', 'those of the containers alone'],
       ['-n, --lines <count>', 'only the last lines of each service (with -f: 10; or: all)'],
       ['--since <time>', 'only what is younger: 10m, 2h, 17:05, 2026-11-23T17:05'],
       ['--grep <regex>', 'only lines that match'],

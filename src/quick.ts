@@ -11,6 +11,8 @@ export interface QuickCommand {
     readonly force?: boolean;
     readonly dryRun?: boolean;
     readonly why?: boolean;
+    readonly containers?: boolean;
+    readonly volumes?: boolean;
     readonly grace?: string;
     readonly color?: boolean;
   };
@@ -22,6 +24,7 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
     '--json': { json: true },
     '--all': { all: true },
     '--urls': { urls: true },
+    '--containers': { containers: true },
     '--color': { color: true },
     '--no-color': { color: false },
   },
@@ -30,6 +33,8 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
     '--force': { force: true },
     '--dry-run': { dryRun: true },
     '--why': { why: true },
+    '--containers': { containers: true },
+    '--volumes': { volumes: true },
     '--color': { color: true },
     '--no-color': { color: false },
   },

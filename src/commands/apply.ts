@@ -16,11 +16,13 @@ import { printHints } from './failure-hint.ts';
 import { leaseWish } from './options/lease-options.ts';
 import {
   allUp,
+  composeNotes,
   printSummary,
   printUrls,
   refuseAsProcessOne,
   type StartCommandOptions,
   showChange,
+  showContainer,
   startCommand,
   urlsOfStart,
 } from './start.ts';
@@ -35,12 +37,20 @@ export interface ApplyCommandOptions extends StartCommandOptions {
   readonly dryRun?: boolean;
 }
 
+async function startContainersOnly(
+  names: readonly string[],
+  options: ApplyCommandOptions,
+): Promise<number> {
+  return (await import('./containers/up.ts')).startContainersOnly(names, options);
+}
+
 /** Runs `devctl start`, with `--apply` or without. */
 export function startOrApply(
   names: readonly string[],
   options: ApplyCommandOptions,
 ): Promise<number> {
   if (options.command !== undefined) return startCommandLine(names, options.command, options);
+  if (options.containers) return startContainersOnly(names, options);
   if (options.apply) return applyCommand(names, options);
   const lone = options.dependents ? '--dependents' : options.dryRun ? '--dry-run' : null;
   if (lone === null) return startCommand(names, options);
@@ -102,6 +112,9 @@ async function applyCommand(
       names,
       dependents,
       abortOnFailure: options.abortOnFailure ?? false,
+      containers: names.length === 0 ? 'all' : 'needed',
+      onContainer: (change) => showContainer(progress, change),
+      onComposeLine: composeNotes(progress),
       lease,
       env: definedOnly(process.env),
       onTerminal: isSeen(process.stdout, options.color),

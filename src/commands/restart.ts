@@ -20,6 +20,7 @@ export interface RestartCommandOptions {
   readonly color?: boolean;
   readonly dependents?: boolean;
   readonly grace?: string;
+  readonly containers?: boolean;
 }
 
 /**
@@ -30,6 +31,8 @@ export async function restartCommand(
   names: readonly string[],
   options: RestartCommandOptions,
 ): Promise<number> {
+  if (options.containers)
+    return (await import('./containers/up.ts')).restartContainersOnly(names, options);
   const query = { config: options.config };
   const project = openProject(query);
   // Loaded before the stop, so that a mistake in the manifest is reported while everything still runs.

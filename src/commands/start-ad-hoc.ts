@@ -1,6 +1,7 @@
 import { DevctlError } from '../errors.ts';
 import { DEVCTL } from '../init/manifest-text.ts';
 import { startableWith } from '../operations/start/ad-hoc.ts';
+import type { StartResult } from '../operations/start/result.ts';
 import { currentFolder } from '../processes/working-folder.ts';
 import { isServiceName } from '../project/field-checks.ts';
 import { openProject } from '../project/open-project.ts';
@@ -23,8 +24,7 @@ export async function startAdHoc(
   const project = openProject(query);
   const cwd = currentFolder();
   const startable = startableWith(project, query, { name, command, cwd });
-  return startSelected(project, startable, [name], options, ({ services }) => {
-    const [service] = services;
+  const check = ({ services: [service] }: StartResult): void => {
     if (service?.alreadyRunning !== true) return;
     const read = readRecord(startable.folder, name);
     const isIt =
@@ -35,7 +35,8 @@ export async function startAdHoc(
       throw new DevctlError('usage', `${name} runs already, with another command`, {
         hint: `end it first: devctl stop ${name}; or give this one another name`,
       });
-  });
+  };
+  return startSelected(project, startable, [name], { ...options, check });
 }
 
 function requireName(names: readonly string[]): string {

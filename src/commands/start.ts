@@ -1,5 +1,6 @@
 import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
 import type { StartedService } from '../client/started-service.ts';
+import type { ContainerChange } from '../containers/up.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { readEvents } from '../history/read.ts';
 import { usualStartMs } from '../history/usual.ts';
@@ -34,6 +35,7 @@ export interface StartCommandOptions extends LeaseOptions {
   readonly json?: boolean;
   readonly color?: boolean;
   readonly abortOnFailure?: boolean;
+  readonly containers?: boolean;
 }
 
 /** Runs `devctl start`. Exits when every requested service is up, or with 1 when one is not. */
@@ -46,20 +48,24 @@ export async function startCommand(
   const project = openProject(query);
   const startable = loadStartable(project, query);
   const selected = selectForStart(choicesOf(startable.manifest), names);
-  return startSelected(project, startable, selected, options);
+  const containers = names.length === 0 ? 'all' : 'needed';
+  return startSelected(project, startable, selected, { ...options, wanted: containers });
 }
 
-/**
- * Starts services, shows how that goes, and prints the result.
- *
- * @param check called with the result before it is printed. An error of it is the failure of the command
- */
+/** How `startSelected` differs between its callers. */
+interface SelectedOptions extends StartCommandOptions {
+  /** The containers that come up before them. Default: those that they need. */
+  readonly wanted?: 'all' | 'needed';
+  /** Called with the result before it is printed. An error of it is the failure of the command. */
+  readonly check?: (result: StartResult) => void;
+}
+
+/** Starts services, shows how that goes, and prints the result. */
 export async function startSelected(
   project: OpenProject,
   { folder, manifest }: StartableProject,
   selected: readonly string[],
-  options: StartCommandOptions,
-  check: (result: StartResult) => void = () => {},
+  options: SelectedOptions,
 ): Promise<number> {
   const host = openHost();
   const announcement = sweepAnnouncement(project);
@@ -84,6 +90,9 @@ export async function startSelected(
     const result = await startProject(host, folder, manifest, {
       names: selected,
       abortOnFailure: options.abortOnFailure ?? false,
+      containers: options.wanted ?? 'needed',
+      onContainer: (change) => showContainer(progress, change),
+      onComposeLine: composeNotes(progress),
       lease,
       env: definedOnly(process.env),
       onTerminal: isSeen(process.stdout, options.color),
@@ -95,7 +104,7 @@ export async function startSelected(
       warn: (line) => progress.note(`! ${line}`),
     });
     progress.close();
-    check(result);
+    options.check?.(result);
     const urls = await urlsOfStart(host, project, result);
     if (options.json) printJson({ ok: allUp(result), ...result, urls });
     else {
@@ -181,6 +190,26 @@ export function showChange(
     default:
       return;
   }
+}
+
+/** Shows what happens to a container. */
+export function showContainer(progress: Progress, { service, state, text }: ContainerChange): void {
+  const name = `container ${service}`;
+  if (state === 'ready') progress.succeeded(name, text);
+  else if (state === 'failed') progress.failed(name, `failed: ${text}`);
+  else progress.pending(name, state === 'starting' ? 'starting' : 'waiting for');
+}
+
+/** Shows what compose says of pulls and builds, which take long. Its bars, redrawn many times a second, are left out. */
+export function composeNotes(progress: Progress): (line: string) => void {
+  const shown = new Set<string>();
+  return (line) => {
+    const text = line.trim();
+    if (!/^(Pulling|Building|Step \d|Successfully)|\bPull(ing|ed)$|^ERROR|^Error/.test(text))
+      return;
+    if (!shown.has(text)) progress.note(`compose: ${text}`);
+    shown.add(text);
+  };
 }
 
 /** True when every requested service is up. */

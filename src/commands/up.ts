@@ -262,7 +262,7 @@ function createNotes(look: Omit<LogLook, 'color'>, color: boolean | undefined): 
 
 /** Picks the exit code: survivors and taken ports count more than the reason why `up` ended. */
 function codeOf(verdict: UpVerdict, report: StopReport): number {
-  if (report.survivors.length > 0) return ExitCode.Survivors;
+  if (report.survivors.length > 0 || report.containers?.left) return ExitCode.Survivors;
   return report.ports.some(({ free }) => !free) ? ExitCode.Stranger : verdict.code;
 }
 

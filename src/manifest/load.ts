@@ -25,6 +25,7 @@
  *   env-expand        replaces the variables in an env file
  *   definition        the part of a manifest that the process of a service sees, to notice a change
  *   variables         removes unset variables from an environment
+ *   containers/       the schema of `containers`, its checks and defaults
  *   resolve           fills in defaults and makes paths absolute
  *   limits            resolves limits, and has the default warnings
  *   resolved          the shapes of a resolved manifest
@@ -45,7 +46,7 @@ import { readTree } from './read.ts';
 import { resolveManifest } from './resolve.ts';
 import type { ResolvedManifest } from './resolved.ts';
 import { checkSemantics } from './semantics.ts';
-import { entriesOf, keyPositionOf, type Tree, valueAt } from './tree.ts';
+import { entriesOf, keyPositionOf, valueAt } from './tree.ts';
 
 const MOST_SERVICES = 1_000;
 const MOST_LINES = 100;
@@ -145,12 +146,7 @@ function examineParsed(
 
   const shape = checkShape(tree);
   const envFiles = readEnvFiles(tree, place.root);
-  const found = [
-    ...shape.problems,
-    ...checkSemantics(tree, place.root),
-    ...envFiles.problems,
-    ...checkSupported(tree),
-  ];
+  const found = [...shape.problems, ...checkSemantics(tree, place.root), ...envFiles.problems];
   const warnings = findBareTimes(tree);
   if (found.length > 0 || shape.manifest === null) {
     const inEnvFiles = [...envFiles.files.values()].flatMap((file) => file.problems);
@@ -170,12 +166,4 @@ function examineParsed(
     problems: envProblems(manifest, 'problem', null),
     warnings: [...warnings, ...envProblems(manifest, 'warning', null)],
   };
-}
-
-/** Refuses containers, because ignoring them silently would be worse. */
-function checkSupported(tree: Tree): Problem[] {
-  if (valueAt(tree, 'containers') === undefined) return [];
-  const path = ['containers'];
-  const found = problem(keyPositionOf(tree, path), path, 'not supported yet: containers');
-  return [{ ...found, unsupported: true }];
 }

@@ -14,7 +14,7 @@ test.each([
   ['services, and no group', ['send', ''], ['web', 'api']],
   ['no words for a text to send', ['send', 'web', ''], []],
   ['options of the command and of all commands', ['restart', '--de'], ['--dependents']],
-  ['options of all commands', ['restart', 'web', '--c'], ['--config', '--color']],
+  ['options of all commands', ['restart', 'web', '--c'], ['--containers', '--config', '--color']],
   ['no name for a duration', ['stop', '--grace', ''], []],
   ['a name after the duration', ['stop', '--grace', '3s', 'w'], ['web']],
   ['files for the manifest', ['status', '--config', ''], 'files'],

@@ -93,6 +93,7 @@ test('status --json has the same for programs', async () => {
     unattributed: [],
     leases: [],
     breaches: [],
+    containers: null,
     stale: [],
     problems: [],
   });

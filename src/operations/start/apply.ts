@@ -36,7 +36,10 @@ export interface PlannedRestart {
 }
 
 export interface ApplyOptions
-  extends Pick<StartOptions, 'abortOnFailure' | 'lease'>,
+  extends Pick<
+      StartOptions,
+      'abortOnFailure' | 'lease' | 'containers' | 'onContainer' | 'onComposeLine'
+    >,
     Omit<RestartOptions, 'graceMs'> {
   /** Called with the plan before anything is done. */
   readonly onPlan: (plan: ApplyPlan) => void;

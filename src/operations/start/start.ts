@@ -8,6 +8,7 @@
  *   take-down  ends again what a start has started
  *   ad-hoc   services that the command line defines
  *   restart  stops services with proof, and starts them again under one lock
+ *   containers  brings up the containers that services need, before them or alone
  *   lease    makes the lease of a start; stops everything first if the last lease has ended
  *   ports    makes sure that the ports of the services are free
  *   terminals  makes sure that the services get the terminals that they need
@@ -21,6 +22,7 @@ import {
   type StartRequest,
 } from '../../client/protocol.ts';
 import { connectToSupervisor } from '../../client/start-supervisor.ts';
+import type { ContainerChange, StartedContainer } from '../../containers/up.ts';
 import { DevctlError } from '../../errors.ts';
 import { type Lease, readLeases } from '../../leases/file.ts';
 import type { LeaseStatus } from '../../leases/lease-status.ts';
@@ -68,6 +70,13 @@ export interface StartOptions {
   /** True where a person looks at a terminal, so that services may use colours. Default: false. */
   readonly onTerminal?: boolean;
   readonly onChange: (event: ServiceChange) => void;
+  /** Which containers are brought up: all that the manifest lists, or those that the services need (default). */
+  readonly containers?: 'all' | 'needed';
+  readonly onContainer?: (change: ContainerChange) => void;
+  /** Told what compose writes. */
+  readonly onComposeLine?: (line: string) => void;
+  /** Gives up the containers that are not up yet when it is aborted. */
+  readonly over?: AbortSignal;
   /** Called before anything is spawned. An error of the callback ends the start. */
   readonly onConnected?: (client: SupervisorClient) => Promise<void>;
   /** Told what the user should know and the result does not say. */
@@ -88,6 +97,7 @@ export async function startProject(
 ): Promise<StartResult> {
   requireReadableEnvFiles(manifest, options.names, options.warn);
   await requireTerminals(manifest, options.names);
+  await requireUsableCompose(manifest, options);
   await stopIfLeaseEnded(host, folder, manifest.file, options.warn);
   const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
   try {
@@ -122,6 +132,7 @@ export async function startLocked(
   const { idle, alive, ...cleared } = await endOldRuns(context, before, manifest, services, warn);
   await requireFreePorts(context, cleared.look, idle, warn);
 
+  const containers = await bringUpContainers(folder, manifest, options, cleared.look.snapshot);
   const client = await connect(host, manifest, before);
   await options.onConnected?.(client);
   const adopted = withInterrupted(alive, state);
@@ -145,13 +156,43 @@ export async function startLocked(
     }),
     leases: leasesOf(folder, after),
     breaches: currentBreaches(folder, after),
+    containers: containers.started,
   };
   const failed = result.services.some((service) => !hasSucceeded(service));
   // The stop that waits for our lock ends the services of an abandoned start.
   if (!failed || !options.abortOnFailure || result.abandoned) {
     return { services: result.services, aborted: [], ...found };
   }
-  return { ...(await takeDown(context, client, manifest, result.services, warn)), ...found };
+  const ended = await takeDown(context, client, manifest, result.services, warn);
+  await containers.takeDown();
+  return { ...ended, ...found, containers: [] };
+}
+
+async function requireUsableCompose(
+  { containers, root }: ResolvedManifest,
+  { names, env }: StartOptions,
+): Promise<void> {
+  if (containers === null) return;
+  const { requireCompose } = await import('../../containers/check.ts');
+  requireCompose(containers, root, names, env);
+}
+
+/** The containers that a start has brought up. */
+interface ContainersUp {
+  readonly started: readonly StartedContainer[];
+  /** Takes down again what this start has brought up. */
+  takeDown(): Promise<void>;
+}
+
+async function bringUpContainers(
+  folder: ProjectFolder,
+  { containers: settings }: ResolvedManifest,
+  options: StartOptions,
+  snapshot: Snapshot,
+): Promise<ContainersUp> {
+  if (settings === null) return { started: [], takeDown: async () => {} };
+  const { startContainersLocked } = await import('./containers.ts');
+  return startContainersLocked(folder, settings, options, snapshot);
 }
 
 async function warnOfGrowingLogs(

@@ -11,6 +11,8 @@
  *   observe   looks again and again, for the monitor
  *   activity  what happened, for `devctl report`
  */
+
+import type { ContainersStatus } from '../../containers/report.ts';
 import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
 import { findOversizedLogs } from '../../logs/oversized.ts';
@@ -21,6 +23,7 @@ import type { Host } from '../../processes/host.ts';
 import { allPorts, byProtocol, type Port, portOf } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import { ticksToMs } from '../../processes/ticks.ts';
+import { hasContainersRecord } from '../../project/names.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { isDone, type ServiceRecord } from '../../project/service-record.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
@@ -43,9 +46,30 @@ export async function readStatus(
   names: readonly string[] | null,
   withUrls = false,
 ): Promise<StatusReport> {
+  const asking = names === null ? readContainers(project) : null;
   const look = await lookAtProject(host, project.folder);
   const urls = withUrls ? openUrlReader(project.folder) : null;
-  return statusOf(look, project, names, await listeningSockets(look), urls);
+  const report = statusOf(look, project, names, await listeningSockets(look), urls);
+  return withContainers(report, await asking);
+}
+
+/** Asks for the containers of a project; a project that never had any costs one look. */
+export async function readContainers({
+  folder,
+  outline,
+}: OpenProject): Promise<ContainersStatus | null> {
+  const isDeclared = outline.kind !== 'absent' && outline.hasContainers;
+  if (!isDeclared && !hasContainersRecord(folder.pidsDir)) return null;
+  const { lookAtContainers } = await import('../../containers/look.ts');
+  return lookAtContainers(folder, process.env);
+}
+
+/** Adds the containers to a report: it is healthy only where they are. */
+export function withContainers(
+  report: StatusReport,
+  containers: ContainersStatus | null,
+): StatusReport {
+  return { ...report, containers, healthy: report.healthy && containers?.healthy !== false };
 }
 
 /**
@@ -122,6 +146,7 @@ export function statusOf(
       ...findOversizedLogs(state.records).map((what) => `${what}; why: devctl doctor`),
       ...supervisors.filter(({ state: now }) => now === 'T').map(describeSuspended),
     ],
+    containers: null,
     healthy: up && services.some(({ wanted }) => wanted) && orphans.length === 0,
   };
 }

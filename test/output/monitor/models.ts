@@ -75,6 +75,7 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
       capabilities: { subreaper: HELD, pidfd: HELD, cgroup: HELD },
       stale: [],
       problems: [],
+      containers: null,
       healthy: true,
     },
     trees,
