@@ -8,6 +8,8 @@
  *   index            the library: start, stop and status as functions
  *   errors           failures that the user can act on, and exit codes
  *   package-root     the folder of the installed package, and its version
+ *   yaml             reads YAML files: compose files, and what init imports
+ *   plain-values     access to the values of such files
  *
  *   commands/NAME    one command: reads its options, calls one operation, prints the result, returns the exit code
  *   containers/      `--containers` of start, restart, stop and status

@@ -19,12 +19,13 @@ const LAYERS: readonly (readonly string[])[] = [
   ['history'],
   ['services'],
   ['limits', 'leases', 'logs', 'stopping'],
+  ['init'],
   ['containers'],
   ['ownership'],
-  ['project', 'init'],
+  ['project'],
   ['manifest'],
   ['processes', 'patterns'],
-  ['errors.ts', 'package-root.ts'],
+  ['errors.ts', 'package-root.ts', 'plain-values.ts', 'yaml.ts'],
 ];
 
 /** The same inside a folder: a room may import from the rooms after it. A file beside the rooms is above them. */
@@ -46,7 +47,7 @@ const PURE: readonly RegExp[] = [
   /^leases\/evaluate\.ts$/,
   /^history\/(usage|buckets)\.ts$/,
   /^tracking\/scan-pace\.ts$/,
-  /^containers\/(yaml|compose-file|labels|project-name|override|readiness|report|plan)\.ts$/,
+  /^containers\/(compose-file|labels|project-name|override|readiness|report|plan)\.ts$/,
   /^quick\.ts$/,
   /^init\/(?!collect)/,
   /^output\/monitor\/(?!full-screen|terminal-restorer)/,
@@ -60,7 +61,18 @@ const PURE: readonly RegExp[] = [
 const MOST_FILES_IN_A_FOLDER = 30;
 
 /** Each takes longer to load than `status` may take in all. */
-const HEAVY_PACKAGES = ['zod', 'execa', 'ora', 'chalk', 'ps-list', 'pidtree', 'tree-kill', 'koffi'];
+const HEAVY_PACKAGES = [
+  'zod',
+  'execa',
+  'ora',
+  'chalk',
+  'ps-list',
+  'pidtree',
+  'tree-kill',
+  'koffi',
+  'yaml',
+];
+const CONTAINERS_ONLY = /^(yaml(\.ts)?|containers\/(up|down|engine|compose))/;
 /** The one file of the supervisor that makes processes, so that each is known as a child of Node's. */
 const SPAWNER = 'processes/spawn.ts';
 const HOT_PATHS = ['quick-main.ts', 'cli.ts', 'commands/status.ts', 'commands/stop.ts'];
@@ -116,6 +128,13 @@ describe('what status and stop load', () => {
   test.each(present)('%s loads no heavy package', (file) => {
     const loaded = eagerlyLoaded(file, sources);
     expect(HEAVY_PACKAGES.filter((name) => loaded.has(name))).toEqual([]);
+  });
+
+  test('start and the supervisor load what containers need only for a project that has some', () => {
+    for (const file of ['commands/apply.ts', 'commands/up.ts', 'supervisor/main.ts'])
+      expect([...eagerlyLoaded(file, sources)].filter((one) => CONTAINERS_ONLY.test(one))).toEqual(
+        [],
+      );
   });
 });
 

@@ -58,7 +58,7 @@ const BUNDLED = [
 ];
 
 /** A cold `npx devctl` downloads all of it. */
-const MOST_BYTES = 550_000;
+const MOST_BYTES = 500_000;
 
 const IN_DIST =
   /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|shared|errors|supervisor\/(guard|terminal-session)|packages\/[\w-]+)\.cjs|supervisor\/package\.json|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|types\/.+\.d\.ts)$/;

@@ -1,5 +1,8 @@
 import { parseDuration } from '../manifest/units.ts';
-import { isMap, type Yaml, type YamlMap } from './yaml.ts';
+import { fieldsOf, textOfScalar } from '../plain-values.ts';
+
+/** A map of a compose file. */
+type Fields = Readonly<Record<string, unknown>>;
 
 /** A compose service, as far as devctl must know it before and after compose does. */
 export interface ComposeService {
@@ -38,18 +41,17 @@ export type Interpolate = (text: string) => string;
  * @returns the reason where devctl cannot tell which services there are
  */
 export function joinComposeFiles(
-  files: readonly Yaml[],
+  files: readonly unknown[],
   interpolate: Interpolate,
 ): ComposeModel | { readonly why: string } {
-  const maps = files.filter(isMap);
+  const maps = files.map(fieldsOf);
   const services = new Map<string, ComposeService>();
   for (const file of maps) {
     // The services of another file would carry no label of ours, so nobody could tell that they are ours.
-    if (file.has('include'))
+    if (Object.hasOwn(file, 'include'))
       return { why: '"include" is not supported: name these files in "containers": {"file": […]}' };
-    const named = file.get('services');
-    for (const [name, given] of isMap(named) ? named : []) {
-      const service = isMap(given) ? given : new Map();
+    for (const [name, given] of Object.entries(fieldsOf(file.services))) {
+      const service = fieldsOf(given);
       services.set(
         name,
         joinService(services.get(name), toService(name, service, interpolate), service),
@@ -59,7 +61,8 @@ export function joinComposeFiles(
   if (services.size === 0) return { why: 'it names no "services"' };
   const networks = ownOnes(maps, 'networks');
   const isOnDefault = [...services.values()].some(({ usesDefaultNetwork }) => usesDefaultNetwork);
-  const isExternal = namedIn(maps, 'networks').has('default') && !networks.includes('default');
+  const isExternal =
+    Object.hasOwn(namedIn(maps, 'networks'), 'default') && !networks.includes('default');
   const last = (key: string): string | null => {
     const found = maps.map((file) => textAt(file, key)).findLast((text) => text !== null);
     return found === undefined || found === null ? null : interpolate(found);
@@ -73,7 +76,7 @@ export function joinComposeFiles(
   };
 }
 
-function toService(name: string, service: YamlMap, interpolate: Interpolate): ComposeService {
+function toService(name: string, service: Fields, interpolate: Interpolate): ComposeService {
   const containerName = textAt(service, 'container_name');
   const grace = textAt(service, 'stop_grace_period');
   return {
@@ -82,7 +85,7 @@ function toService(name: string, service: YamlMap, interpolate: Interpolate): Co
     hostPorts: itemsAt(service, 'ports').flatMap((port) => hostPortsOf(port, interpolate)),
     dependsOn: keysAt(service, 'depends_on'),
     graceMs: grace === null ? null : goDurationMs(interpolate(grace)),
-    usesDefaultNetwork: !service.has('networks') && !service.has('network_mode'),
+    usesDefaultNetwork: !hasNetworks(service),
     profiles: keysAt(service, 'profiles'),
   };
 }
@@ -90,53 +93,47 @@ function toService(name: string, service: YamlMap, interpolate: Interpolate): Co
 function joinService(
   before: ComposeService | undefined,
   after: ComposeService,
-  given: YamlMap,
+  given: Fields,
 ): ComposeService {
   if (!before) return after;
-  const hasNetworks = given.has('networks') || given.has('network_mode');
   return {
     name: after.name,
     containerName: after.containerName ?? before.containerName,
     hostPorts: [...new Set([...before.hostPorts, ...after.hostPorts])],
     dependsOn: [...new Set([...before.dependsOn, ...after.dependsOn])],
     graceMs: after.graceMs ?? before.graceMs,
-    usesDefaultNetwork: hasNetworks ? after.usesDefaultNetwork : before.usesDefaultNetwork,
+    usesDefaultNetwork: hasNetworks(given) ? after.usesDefaultNetwork : before.usesDefaultNetwork,
     profiles: after.profiles.length > 0 ? after.profiles : before.profiles,
   };
 }
 
-/** The names at the top of these files that compose makes: an external network or volume is somebody else's. */
-function ownOnes(files: readonly YamlMap[], key: 'networks' | 'volumes'): readonly string[] {
-  const own = [...namedIn(files, key)].filter(([, given]) => {
-    const external = isMap(given) ? given.get('external') : null;
-    return external === null || external === undefined || external === 'false';
-  });
-  return own.map(([name]) => name);
+function hasNetworks(service: Fields): boolean {
+  return Object.hasOwn(service, 'networks') || Object.hasOwn(service, 'network_mode');
 }
 
-function namedIn(files: readonly YamlMap[], key: string): YamlMap {
-  return new Map(
-    files.flatMap((file) => {
-      const named = file.get(key);
-      return isMap(named) ? [...named] : [];
-    }),
-  );
+/** The names at the top of these files that compose makes: an external network or volume is somebody else's. */
+function ownOnes(files: readonly Fields[], key: 'networks' | 'volumes'): readonly string[] {
+  return Object.entries(namedIn(files, key)).flatMap(([name, given]) => {
+    const { external = false } = fieldsOf(given);
+    return external === false || external === null ? [name] : [];
+  });
+}
+
+function namedIn(files: readonly Fields[], key: string): Fields {
+  return Object.fromEntries(files.flatMap((file) => Object.entries(fieldsOf(file[key]))));
 }
 
 /**
  * The fixed ports of this machine in an entry of `ports`: "8080:80", "127.0.0.1:5432:5432/tcp", "8000-8002:8000-8002",
  * or `{published: 8080, protocol: udp}`. None for "80": the engine chooses one.
  */
-function hostPortsOf(entry: Yaml, interpolate: Interpolate): readonly string[] {
-  if (isMap(entry)) {
-    const published = textAt(entry, 'published');
-    const protocol = textAt(entry, 'protocol') ?? 'tcp';
-    return published === null ? [] : rangeOf(interpolate(published), protocol);
-  }
-  if (typeof entry !== 'string') return [];
-  const [addresses = '', protocol = 'tcp'] = interpolate(entry).split('/');
+function hostPortsOf(entry: unknown, interpolate: Interpolate): readonly string[] {
+  const { published, protocol } = fieldsOf(entry);
+  const given = textOfScalar(published);
+  if (given !== null) return rangeOf(interpolate(given), textOfScalar(protocol) ?? 'tcp');
+  const [addresses = '', suffix = 'tcp'] = interpolate(textOfScalar(entry) ?? '').split('/');
   const host = /^(?:.*:)?(\d+(?:-\d+)?):\d+(?:-\d+)?$/.exec(addresses)?.[1];
-  return host === undefined ? [] : rangeOf(host, protocol);
+  return host === undefined ? [] : rangeOf(host, suffix);
 }
 
 /** Most ports of a range that are looked at one by one. */
@@ -150,21 +147,19 @@ function rangeOf(text: string, protocol: string): readonly string[] {
   return Array.from({ length: count }, (_, index) => `${from + index}${suffix}`);
 }
 
-function textAt(map: YamlMap, key: string): string | null {
-  const value = map.get(key);
-  return typeof value === 'string' ? value : null;
+function textAt(fields: Fields, key: string): string | null {
+  return textOfScalar(fields[key]);
 }
 
-function itemsAt(map: YamlMap, key: string): readonly Yaml[] {
-  const value = map.get(key);
+function itemsAt(fields: Fields, key: string): readonly unknown[] {
+  const value = fields[key];
   return Array.isArray(value) ? value : [];
 }
 
 /** A list of names, or the keys of a map. */
-function keysAt(map: YamlMap, key: string): readonly string[] {
-  const value = map.get(key);
-  if (isMap(value)) return [...value.keys()];
-  return itemsAt(map, key).filter((item) => typeof item === 'string');
+function keysAt(fields: Fields, key: string): readonly string[] {
+  const names = Object.keys(fieldsOf(fields[key]));
+  return [...names, ...itemsAt(fields, key).flatMap((item) => textOfScalar(item) ?? [])];
 }
 
 /** Go's durations: "1m30s", "500ms". */

@@ -5,10 +5,10 @@ import { expandEnvFile } from '../manifest/env-expand.ts';
 import { parseEnvFile } from '../manifest/env-grammar.ts';
 import type { ContainerSettings } from '../manifest/resolved.ts';
 import { readSource } from '../manifest/source.ts';
+import { readYaml } from '../yaml.ts';
 import { type ComposeModel, interpolateWith, joinComposeFiles } from './compose-file.ts';
 import { lastLine } from './engine.ts';
 import { type LimitedEnd, runLimited } from './program.ts';
-import { readYaml } from './yaml.ts';
 
 /** The names under which compose looks for its file, and for the one that goes over it. */
 const USUAL_NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
@@ -70,9 +70,7 @@ function readComposeFile(file: string, root: string) {
   if (source.kind !== 'text') throw new DevctlError('manifest-invalid', `${shown}: ${source.why}`);
   const reading = readYaml(source.text);
   if (reading.kind === 'read') return reading.value;
-  throw new DevctlError('manifest-invalid', `${shown}:${reading.line}: ${reading.why}`, {
-    hint: 'devctl reads the YAML that compose files are written in mostly; write these lines more simply',
-  });
+  throw new DevctlError('manifest-invalid', `${shown}:${reading.line}: ${reading.why}`);
 }
 
 function readDotEnv(

@@ -5,7 +5,7 @@
  *   look, logs         what they are, what they write
  *   engine, program    the questions to one Docker engine, each with a time limit
  *   compose            the compose files and the program of compose
- *   yaml, compose-file what compose files say, as far as devctl must know it
+ *   compose-file       what compose files say, as far as devctl must know it
  *   override           the file that adds our labels
  *   labels, marks      by what a container is ours
  *   project-name       the name of the compose project

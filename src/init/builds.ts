@@ -1,7 +1,8 @@
+import { fieldsOf } from '../plain-values.ts';
 import { runScript } from './package-manager.ts';
 import { type Package, packagesOf } from './packages.ts';
 import { type ProposedService, toServiceName } from './proposal.ts';
-import { fieldsOf, listOfTexts, nameOfFolder, type Repository } from './repository.ts';
+import { listOfTexts, nameOfFolder, type Repository } from './repository.ts';
 
 /**
  * Adds the builds that turbo and nx run before a dev script (`"dependsOn": ["^build"]`): the packages of the repository

@@ -1,21 +1,19 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { parseDocument } from 'yaml';
 import { parseText } from '../manifest/parse.ts';
 import { readSource } from '../manifest/source.ts';
 import { toValue } from '../manifest/tree.ts';
+import { fieldsOf } from '../plain-values.ts';
+import { readYaml } from '../yaml.ts';
 import { COMPOSE_FILES } from './compose.ts';
 import { FRAMEWORKS } from './frameworks.ts';
 import { isWorkspace, workspacePatterns } from './package-manager.ts';
 import { entryFiles } from './ports.ts';
-import { below, fieldsOf, type Repository, textsOf } from './repository.ts';
+import { below, type Repository, textsOf } from './repository.ts';
 import { START_SCRIPTS } from './shell-script.ts';
 
 /** Larger files are not read: no file that people write is. */
 const MOST_CHARACTERS = 512 * 1024;
-
-/** An alias of YAML may stand for a thousand others; so many nodes are the most that all of them may become. */
-const MOST_ALIASES = 100;
 
 const MOST_FOLDERS = 300;
 
@@ -159,7 +157,7 @@ type Parsed = { kind: 'value'; value: unknown } | { kind: 'problem'; why: string
 
 function parse(path: string, text: string): Parsed | null {
   if (path.endsWith('.json')) return readJson(text);
-  return /\.ya?ml$/.test(path) ? readYaml(text) : null;
+  return /\.ya?ml$/.test(path) ? parseYaml(text) : null;
 }
 
 function readJson(text: string): Parsed {
@@ -169,16 +167,10 @@ function readJson(text: string): Parsed {
   return { kind: 'problem', why: `it is not JSON, see line ${first?.at.line ?? 1}` };
 }
 
-/** Reads YAML without tags of other languages, and with a limit for what its aliases may become. */
-function readYaml(text: string): Parsed {
-  try {
-    const document = parseDocument(text, { schema: 'core', logLevel: 'silent', merge: true });
-    const [error] = document.errors;
-    if (error) return { kind: 'problem', why: error.message.split('\n')[0] ?? 'it is not YAML' };
-    return { kind: 'value', value: document.toJS({ maxAliasCount: MOST_ALIASES }) };
-  } catch (error) {
-    return { kind: 'problem', why: error instanceof Error ? error.message : String(error) };
-  }
+function parseYaml(text: string): Parsed {
+  const reading = readYaml(text);
+  if (reading.kind === 'read') return { kind: 'value', value: reading.value };
+  return { kind: 'problem', why: `${reading.why} (line ${reading.line})` };
 }
 
 /** The folders below the root in which something may be run: workspaces, else folders of the usual places. */

@@ -1,5 +1,6 @@
+import { fieldsOf } from '../plain-values.ts';
 import { NOTHING, type Reading } from './proposal.ts';
-import { fieldsOf, type Repository } from './repository.ts';
+import type { Repository } from './repository.ts';
 
 export const COMPOSE_FILES = [
   'compose.yaml',

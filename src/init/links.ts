@@ -1,5 +1,6 @@
+import { fieldsOf } from '../plain-values.ts';
 import type { Condition, ProposedService } from './proposal.ts';
-import { below, fieldsOf, firstText, type Repository } from './repository.ts';
+import { below, firstText, type Repository } from './repository.ts';
 
 /** Files of a folder that may say to which other service requests are passed on. */
 const CONFIGS = ['vite', 'next', 'nuxt', 'astro', 'vue', 'webpack', 'svelte'].flatMap((name) =>

@@ -1,12 +1,6 @@
+import { fieldsOf, textOfScalar } from '../plain-values.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
-import {
-  below,
-  fieldsOf,
-  listOfTexts,
-  type Repository,
-  textOfScalar,
-  textsOf,
-} from './repository.ts';
+import { below, listOfTexts, type Repository, textsOf } from './repository.ts';
 import { callsDevctl } from './script-text.ts';
 
 /** Reads mprocs.yaml: `procs`, each with `shell` or `cmd`. */

@@ -1,12 +1,6 @@
+import { fieldsOf, textOfScalar } from '../plain-values.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
-import {
-  below,
-  fieldsOf,
-  listOfTexts,
-  nameOfFolder,
-  type Repository,
-  textOfScalar,
-} from './repository.ts';
+import { below, listOfTexts, nameOfFolder, type Repository } from './repository.ts';
 
 const TARGETS = ['serve', 'dev', 'start'] as const;
 

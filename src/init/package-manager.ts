@@ -1,4 +1,5 @@
-import { fieldsOf, listOfTexts, type Repository } from './repository.ts';
+import { fieldsOf } from '../plain-values.ts';
+import { listOfTexts, type Repository } from './repository.ts';
 
 export type ManagerName = 'npm' | 'pnpm' | 'yarn' | 'bun';
 

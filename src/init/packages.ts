@@ -1,3 +1,4 @@
+import { fieldsOf } from '../plain-values.ts';
 import {
   installCommand,
   type PackageManager,
@@ -13,7 +14,7 @@ import {
   type Reading,
   toServiceName,
 } from './proposal.ts';
-import { below, fieldsOf, nameOfFolder, type Repository, textsOf } from './repository.ts';
+import { below, nameOfFolder, type Repository, textsOf } from './repository.ts';
 import {
   callsDevctl,
   delegatesToFolders,

@@ -1,13 +1,7 @@
+import { fieldsOf, textOfScalar } from '../plain-values.ts';
 import { readExportedLiteral } from './literal.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
-import {
-  below,
-  fieldsOf,
-  listOfTexts,
-  type Repository,
-  textOfScalar,
-  textsOf,
-} from './repository.ts';
+import { below, listOfTexts, type Repository, textsOf } from './repository.ts';
 import { callsDevctl } from './script-text.ts';
 
 /** Reads pm2's ecosystem file: JSON, YAML, or a `module.exports` that is a literal. No code is run. */

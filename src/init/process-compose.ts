@@ -1,3 +1,4 @@
+import { fieldsOf, textOfScalar } from '../plain-values.ts';
 import {
   type Condition,
   NOTHING,
@@ -5,14 +6,7 @@ import {
   type Reading,
   toServiceName,
 } from './proposal.ts';
-import {
-  below,
-  fieldsOf,
-  listOfTexts,
-  type Repository,
-  textOfScalar,
-  textsOf,
-} from './repository.ts';
+import { below, listOfTexts, type Repository, textsOf } from './repository.ts';
 import { callsDevctl } from './script-text.ts';
 
 /** Reads process-compose.yaml: `processes`, with their dependencies, probes, restarts and shutdowns. */

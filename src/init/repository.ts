@@ -1,3 +1,5 @@
+import { fieldsOf, textOfScalar } from '../plain-values.ts';
+
 /** What `init` has read of a repository: texts, and nothing that was run. All paths are relative to its folder, with `/`. */
 export interface Repository {
   /** The name of the folder. */
@@ -43,12 +45,6 @@ export function firstText(
   return null;
 }
 
-/** The fields of an object; empty for any other value. */
-export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject ? (value as Record<string, unknown>) : {};
-}
-
 /** The fields that are texts. Numbers and truth values count as their text. */
 export function textsOf(value: unknown): Readonly<Record<string, string>> {
   const entries = Object.entries(fieldsOf(value)).flatMap(([key, one]) => {
@@ -56,11 +52,6 @@ export function textsOf(value: unknown): Readonly<Record<string, string>> {
     return text === null ? [] : [[key, text] as const];
   });
   return Object.fromEntries(entries);
-}
-
-export function textOfScalar(value: unknown): string | null {
-  if (typeof value === 'string') return value;
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
 }
 
 /** The texts of a list; empty for any other value. */

@@ -22,8 +22,8 @@ import {
 } from '../../src/containers/project-name.ts';
 import { judgeContainers, strangerInWords } from '../../src/containers/readiness.ts';
 import { isSomethingLeft } from '../../src/containers/report.ts';
-import { readYaml } from '../../src/containers/yaml.ts';
 import type { DependencyCondition } from '../../src/manifest/resolved.ts';
+import { readYaml } from '../../src/yaml.ts';
 
 const SHOP = `
 version: "3.8"
