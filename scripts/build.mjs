@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { minify } from 'rolldown/utils';
 import { bundledPackages, licenceText } from './licences.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -44,24 +45,33 @@ const oneSpinner = {
   },
 };
 
-/** Parts of packages that devctl never calls: writing YAML and its older types, and JSON Schema, which scripts/schema.mjs makes. */
-const UNUSED =
-  /(yaml[/]browser[/]dist[/](stringify[/]\w+|doc[/](createNode|applyReviver)|parse[/]cst-\w+|schema[/]yaml-1[.]1[/](timestamp|set|pairs|omap|binary|bool|int|float))|zod[/]v4[/]core[/](json-schema-processors|to-json-schema))\.js$/;
+/**
+ * Parts of packages that devctl never calls: writing YAML and its older types; JSON Schema, which scripts/schema.mjs makes;
+ * pipes between programs, messages and streams of execa.
+ */
+const UNUSED = [
+  /yaml[/]browser[/]dist[/](stringify[/]\w+|doc[/](createNode|applyReviver)|parse[/]cst-\w+|schema[/]yaml-1[.]1[/](timestamp|set|pairs|omap|binary|bool|int|float))\.js$/,
+  /zod[/]v4[/]core[/](json-schema-processors|to-json-schema)\.js$/,
+  /execa[/]lib[/](pipe[/]setup|convert[/]add|ipc[/](methods|graceful|get-each)|verbose[/](log|ipc))\.js$/,
+];
 
-/** Leaves these parts out, which saves 12 kB of the package. Their functions are made, and throw when they are called. */
+/** Leaves these parts out, which saves 20 kB of the package. Their functions are made, and throw when they are called. */
 const withoutUnused = {
   name: 'without-unused',
   setup({ onLoad }) {
-    onLoad({ filter: UNUSED }, async ({ path: file }) => {
-      const text = await readFile(file, 'utf8');
-      const declared = [...text.matchAll(/^export (?:const|function) (\w+)/gm)];
-      const listed = [...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, all]) =>
-        all.split(',').map((one) => [one, one.trim().split(/ as /).pop()]),
-      );
-      const names = [...declared, ...listed].map(([, name]) => name);
-      const none = "const none = () => () => { throw new Error('devctl has left this out'); };";
-      return { contents: `${none} export { ${names.map((name) => `none as ${name}`)} };` };
-    });
+    onLoad(
+      { filter: new RegExp(UNUSED.map(({ source }) => source).join('|')) },
+      async ({ path: file }) => {
+        const text = await readFile(file, 'utf8');
+        const declared = [...text.matchAll(/^export (?:const|function) (\w+)/gm)];
+        const listed = [...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, all]) =>
+          all.split(',').map((one) => [one, one.trim().split(/ as /).pop()]),
+        );
+        const names = [...declared, ...listed].map(([, name]) => name);
+        const none = "const none = () => () => { throw new Error('devctl has left this out'); };";
+        return { contents: `${none} export { ${names.map((name) => `none as ${name}`)} };` };
+      },
+    );
   },
 };
 
@@ -69,11 +79,15 @@ const withoutUnused = {
 const withoutDescriptions = {
   name: 'without-descriptions',
   setup({ onLoad }) {
-    onLoad({ filter: /src[/]manifest[/](schema|fields)[\w-]*\.ts$/ }, async ({ path: file }) => {
-      const text = await readFile(file, 'utf8');
-      const literal = /\s*\.describe\(\s*(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`$]*`),?\s*\)/g;
-      return { contents: text.replace(literal, ''), loader: 'ts' };
-    });
+    onLoad(
+      { filter: /src[/]manifest[/](schema|fields|containers[/]settings)[\w-]*\.ts$/ },
+      async ({ path: file }) => {
+        const text = await readFile(file, 'utf8');
+        const literal =
+          /\s*\.describe\(\s*(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`$]*`),?\s*\)/g;
+        return { contents: text.replace(literal, ''), loader: 'ts' };
+      },
+    );
   },
 };
 
@@ -129,6 +143,8 @@ const AS_COMMON_JS = {
 const SHARED = 'shared.cjs';
 /** The rest of their code. */
 const QUICK = 'quick-main.cjs';
+/** The code of the supervisor that commands have too, but neither `status` nor `stop`. */
+const RESIDENT = 'resident.cjs';
 /** A failure must be of the same class in all bundles, and `--help` needs no more than that. */
 const ERRORS = 'errors.cjs';
 /** Packages that devctl loads when it spawns, or on other systems only. */
@@ -138,29 +154,29 @@ const PACKAGES = ['execa', 'ps-list', 'pidtree', 'tree-kill'];
  * Says which source files every bundle takes from one place, so that nothing is published twice: those of `status`,
  * `stop` and the supervisor, but not those with which every command begins.
  *
- * @returns source file → { from: the file in dist/, names: what the source file exports }
+ * @returns source file → { from: the file in dist/, id: its number, names: what the source file exports }
  */
 async function findPlaces() {
-  const [quick, supervisor, first] = await Promise.all([
-    sourcesOf('src/quick-main.ts'),
-    sourcesOf('src/supervisor/main.ts'),
+  const [quick, supervisor, commands, first] = await Promise.all([
+    sourcesOf(['src/quick-main.ts']),
+    sourcesOf(['src/supervisor/main.ts']),
+    sourcesOf(ENTRIES),
     eagerlyLoaded('src/main.ts'),
   ]);
-  const places = [...quick]
-    .filter((source) => !first.has(source))
-    .map((source) => [source, supervisor.has(source) ? SHARED : QUICK]);
-  const names = await exportsOf(['src/errors.ts', ...quick]);
+  const ofQuick = [...quick].map((source) => [source, supervisor.has(source) ? SHARED : QUICK]);
+  const others = [...supervisor].filter((source) => commands.has(source) && !quick.has(source));
+  const places = [...ofQuick, ...others.map((source) => [source, RESIDENT])]
+    .filter(([source]) => !first.has(source))
+    .concat([['src/errors.ts', ERRORS]]);
+  const names = await exportsOf(places.map(([source]) => source));
   return new Map(
-    [...places, ['src/errors.ts', ERRORS]].map(([source, from]) => [
-      source,
-      { from, names: names.get(source) },
-    ]),
+    places.map(([source, from], id) => [source, { from, id, names: names.get(source) }]),
   );
 }
 
-/** @returns the source files of ours that a program consists of */
-async function sourcesOf(entry) {
-  const { metafile } = await bundleCommonJs([entry]);
+/** @returns the source files of ours that these programs consist of */
+async function sourcesOf(entries) {
+  const { metafile } = await bundleCommonJs(entries);
   return new Set(Object.keys(metafile.inputs).filter(isOurs));
 }
 
@@ -208,7 +224,7 @@ async function bundleModules(name, places, entry = '') {
   const own = [...places.keys()].filter((source) => places.get(source).from === name);
   const others = new Map([...places].filter(([, { from }]) => from !== name));
   // A function each, so that a source file runs when it is first needed, as it would as a file.
-  const modules = own.map((source) => `'${source}': () => require('./${source}')`);
+  const modules = own.map((source) => `${places.get(source).id}: () => require('./${source}')`);
   const { metafile, outputFiles } = await build({
     ...AS_COMMON_JS,
     stdin: { contents: `${entry} export const modules = {${modules}};`, resolveDir: root },
@@ -259,8 +275,23 @@ async function bundleTerminalSession(places) {
 
 /** Bundles each package as a file of its own, so that nothing loads its text before it is needed. */
 async function bundlePackages() {
-  return bundleCommonJs(Object.fromEntries(PACKAGES.map((name) => [`packages/${name}`, name])));
+  const entries = Object.fromEntries(PACKAGES.map((name) => [`packages/${name}`, name]));
+  return bundleCommonJs(entries, [onlyExeca]);
 }
+
+/** Of execa only these two functions, so that the bundler leaves out the rest. */
+const onlyExeca = {
+  name: 'only-execa',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^execa$/ }, ({ kind, path: name }) =>
+      kind === 'entry-point' ? { path: name, namespace: 'only' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'only' }, () => ({
+      contents: "export { execa, execaSync } from 'execa';",
+      resolveDir: root,
+    }));
+  },
+};
 
 async function bundleCommonJs(entryPoints, plugins = []) {
   const { metafile, outputFiles } = await build({
@@ -305,9 +336,13 @@ function takenFromPlaces(way, places) {
           export const { execa, execaSync } = all;`,
       }));
       onLoad({ filter: /.*/, namespace: 'source' }, ({ path: source }) => {
-        const { from, names } = places.get(source);
+        const { from, id, names } = places.get(source);
+        // Marked as pure, so that names which nobody here uses are left out.
+        const taken = names.map(
+          (name) => `export const ${name} = /* @__PURE__ */ (() => all.${name})();`,
+        );
         return {
-          contents: `export const { ${names} } = require('${from}').modules['${source}']();`,
+          contents: `const all = require('${from}').modules[${id}](); ${taken.join(' ')}`,
         };
       });
       // One file that requires it, so that the commands have it in one file too.
@@ -371,6 +406,17 @@ function onlyTypes(text) {
   });
 }
 
+/** Gives local names anew: the shortest to those that are used most, which esbuild does not. It saves 10 kB of the package. */
+async function withShorterNames([name, content]) {
+  if (!/\.c?js$/.test(name)) return [name, content];
+  const { code, errors } = await minify(name, content.toString(), {
+    compress: false,
+    mangle: { toplevel: true },
+  });
+  if (errors.length > 0) throw new Error(`${name}: ${errors[0].message}`);
+  return [name, Buffer.from(code)];
+}
+
 function runTsc(args) {
   const require = createRequire(import.meta.url);
   const manifest = require.resolve('typescript/package.json');
@@ -424,6 +470,7 @@ const [types, places] = await Promise.all([emitTypes(), findPlaces()]);
 const bundles = await Promise.all([
   bundleModules(ERRORS, places),
   bundleModules(SHARED, places),
+  bundleModules(RESIDENT, places),
   bundleQuickly(places),
   bundleCommands(places),
   bundleSupervisor(places),
@@ -431,7 +478,7 @@ const bundles = await Promise.all([
   bundleTerminalSession(places),
   bundlePackages(),
 ]);
-const scripts = bundles.flatMap(({ files }) => files);
+const scripts = await Promise.all(bundles.flatMap(({ files }) => files).map(withShorterNames));
 const metafiles = bundles.map(({ metafile }) => metafile);
 const packages = await bundledPackages(root, metafiles);
 await synchronise(new Map([...scripts, ...types]));

@@ -37,7 +37,6 @@ const BESIDE_DIST = [
   'docs/sweep.md',
   'docs/terminal.md',
   'docs/up.md',
-  'docs/zoo.md',
   'package.json',
   'schema/devctl.schema.json',
 ];
@@ -61,7 +60,7 @@ const BUNDLED = [
 const MOST_BYTES = 500_000;
 
 const IN_DIST =
-  /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|shared|errors|supervisor\/(guard|terminal-session)|packages\/[\w-]+)\.cjs|supervisor\/package\.json|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|types\/.+\.d\.ts)$/;
+  /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|shared|resident|errors|supervisor\/(guard|terminal-session)|packages\/[\w-]+)\.cjs|supervisor\/package\.json|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|types\/.+\.d\.ts)$/;
 
 const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
 
