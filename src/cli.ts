@@ -8,6 +8,7 @@
  *   index            the library: start, stop and status as functions
  *   errors           failures that the user can act on, and exit codes
  *   package-root     the folder of the installed package, and its version
+ *   own-command      how devctl is run in hints
  *   yaml             reads YAML files: compose files, and what init imports
  *   plain-values     access to the values of such files
  *

@@ -25,7 +25,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['project'],
   ['manifest'],
   ['processes', 'patterns'],
-  ['errors.ts', 'package-root.ts', 'plain-values.ts', 'yaml.ts'],
+  ['errors.ts', 'own-command.ts', 'package-root.ts', 'plain-values.ts', 'yaml.ts'],
 ];
 
 /** The same inside a folder: a room may import from the rooms after it. A file beside the rooms is above them. */

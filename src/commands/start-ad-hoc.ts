@@ -1,7 +1,7 @@
 import { DevctlError } from '../errors.ts';
-import { DEVCTL } from '../init/manifest-text.ts';
 import { startableWith } from '../operations/start/ad-hoc.ts';
 import type { StartResult } from '../operations/start/result.ts';
+import { DEVCTL } from '../own-command.ts';
 import { currentFolder } from '../processes/working-folder.ts';
 import { isServiceName } from '../project/field-checks.ts';
 import { openProject } from '../project/open-project.ts';

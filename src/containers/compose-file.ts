@@ -20,6 +20,17 @@ export interface ComposeService {
   readonly profiles: readonly string[];
 }
 
+/** The names under which compose looks for its file, and for the one that goes over it. */
+export const COMPOSE_NAMES: readonly string[] = [
+  'compose.yaml',
+  'compose.yml',
+  'docker-compose.yml',
+  'docker-compose.yaml',
+];
+export const COMPOSE_OVERRIDES: readonly string[] = COMPOSE_NAMES.map((name) =>
+  name.replace(/\.(ya?ml)$/, '.override.$1'),
+);
+
 /** What several compose files say together. */
 export interface ComposeModel {
   /** `version:`, which the override file repeats: compose 1.29 refuses two files whose versions differ. */

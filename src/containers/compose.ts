@@ -6,13 +6,15 @@ import { parseEnvFile } from '../manifest/env-grammar.ts';
 import type { ContainerSettings } from '../manifest/resolved.ts';
 import { readSource } from '../manifest/source.ts';
 import { readYaml } from '../yaml.ts';
-import { type ComposeModel, interpolateWith, joinComposeFiles } from './compose-file.ts';
+import {
+  COMPOSE_NAMES,
+  COMPOSE_OVERRIDES,
+  type ComposeModel,
+  interpolateWith,
+  joinComposeFiles,
+} from './compose-file.ts';
 import { lastLine } from './engine.ts';
 import { type LimitedEnd, runLimited } from './program.ts';
-
-/** The names under which compose looks for its file, and for the one that goes over it. */
-const USUAL_NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
-const USUAL_OVERRIDES = USUAL_NAMES.map((name) => name.replace(/\.(ya?ml)$/, '.override.$1'));
 
 /** The compose files of a project, and what they say. */
 export interface ComposeProject {
@@ -40,7 +42,7 @@ export function readComposeProject(
   if (first === undefined) {
     throw new DevctlError(
       'manifest-invalid',
-      `there is no compose file in ${root}: make ${USUAL_NAMES[0]}, or name yours with "file"`,
+      `there is no compose file in ${root}: make ${COMPOSE_NAMES[0]}, or name yours with "file"`,
     );
   }
   const folder = dirname(first);
@@ -60,8 +62,8 @@ function findUsual(root: string): readonly string[] {
       .map((name) => join(root, name))
       .filter((path) => existsSync(path))
       .slice(0, 1);
-  const base = first(USUAL_NAMES);
-  return base.length === 0 ? [] : [...base, ...first(USUAL_OVERRIDES)];
+  const base = first(COMPOSE_NAMES);
+  return base.length === 0 ? [] : [...base, ...first(COMPOSE_OVERRIDES)];
 }
 
 function readComposeFile(file: string, root: string) {

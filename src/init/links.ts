@@ -1,5 +1,5 @@
 import { fieldsOf } from '../plain-values.ts';
-import type { Condition, ProposedService } from './proposal.ts';
+import type { Condition, ProposedContainers, ProposedService } from './proposal.ts';
 import { below, firstText, type Repository } from './repository.ts';
 
 /** Files of a folder that may say to which other service requests are passed on. */
@@ -14,24 +14,33 @@ const NEEDED = /(?:API|BACKEND|SERVER|PROXY|GATEWAY)/;
 
 const LOCAL_PORT = /\b(?:localhost|127\.0\.0\.1|0\.0\.0\.0):(\d{2,5})\b/g;
 
+/** `DB_PORT=5432`. */
+const PORT_VARIABLE = /^\s*\w+_PORT=["']?(\d{2,5})\b/g;
+
 /**
- * Adds the dependencies that the proxy of a dev server shows: it passes requests on to the port of another service. A
- * dependency that would close a circle is left out.
+ * Adds the dependencies that the proxy of a dev server shows, because it passes requests on to the port of another
+ * service, and those on containers, because a variable names a port that they publish. A dependency that would close a
+ * circle is left out.
  */
-export function withProxyLinks(
+export function withLinks(
   repository: Repository,
   services: readonly ProposedService[],
+  containers: ProposedContainers | null,
 ): readonly ProposedService[] {
-  const byPort = new Map<number, string>();
+  const ofContainers = containers?.ports ?? new Map<number, string>();
+  const byPort = new Map(ofContainers);
   for (const { name, ports = [] } of services) for (const port of ports) byPort.set(port, name);
   const edges = new Map(
     services.map(({ name, dependsOn = {} }) => [name, new Set(Object.keys(dependsOn))]),
   );
   return services.map((service) => {
-    if (service.oneShot) return service;
     const added: (readonly [string, Condition])[] = [];
     const notes: string[] = [];
-    for (const { port, from } of portsNamedBy(repository, service)) {
+    const named = [
+      ...(service.oneShot ? [] : portsNamedBy(repository, service)),
+      ...variablePorts(repository, service).filter(({ port }) => ofContainers.has(port)),
+    ];
+    for (const { port, from } of named) {
       const needed = byPort.get(port);
       const own = edges.get(service.name);
       if (needed === undefined || needed === service.name || own?.has(needed)) continue;
@@ -49,20 +58,19 @@ export function withProxyLinks(
   });
 }
 
+interface NamedPort {
+  readonly port: number;
+  readonly from: string;
+}
+
 function portsNamedBy(
   repository: Repository,
   { cwd = '.' }: ProposedService,
-): readonly { readonly port: number; readonly from: string }[] {
+): readonly NamedPort[] {
   const config = firstText(repository, cwd, CONFIGS);
   const path = below(cwd, 'package.json');
   const { proxy } = fieldsOf(repository.documents.get(path));
-  const env = ENV_FILES.flatMap((name) => {
-    const file = below(cwd, name);
-    const lines = (repository.texts.get(file) ?? '').split(/\r?\n/);
-    return lines
-      .filter((line) => NEEDED.test(line.split('=')[0] ?? ''))
-      .map((text) => ({ path: file, text }));
-  });
+  const env = envLines(repository, cwd).filter(({ text }) => NEEDED.test(text.split('=')[0] ?? ''));
   const texts = [
     ...(config ? [config] : []),
     ...(typeof proxy === 'string' ? [{ path, text: proxy }] : []),
@@ -71,6 +79,33 @@ function portsNamedBy(
   return texts.flatMap((one) =>
     [...one.text.matchAll(LOCAL_PORT)].map(([, port]) => ({ port: Number(port), from: one.path })),
   );
+}
+
+/** The ports that any variable names, in the env files of the service's folder or in its own environment. */
+function variablePorts(
+  repository: Repository,
+  { cwd = '.', env = {} }: ProposedService,
+): readonly NamedPort[] {
+  const own = Object.entries(env).map(([name, value]) => ({
+    path: `the variable ${name}`,
+    text: `${name}=${value}`,
+  }));
+  return [...envLines(repository, cwd), ...own].flatMap(({ path, text }) =>
+    [...text.matchAll(LOCAL_PORT), ...text.matchAll(PORT_VARIABLE)].map(([, port]) => ({
+      port: Number(port),
+      from: path,
+    })),
+  );
+}
+
+function envLines(
+  { texts }: Repository,
+  cwd: string,
+): readonly { readonly path: string; readonly text: string }[] {
+  return ENV_FILES.flatMap((name) => {
+    const path = below(cwd, name);
+    return (texts.get(path) ?? '').split(/\r?\n/).map((text) => ({ path, text }));
+  });
 }
 
 function reaches(

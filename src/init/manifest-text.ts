@@ -1,7 +1,5 @@
-import type { Proposal, ProposedOneOff, ProposedService } from './proposal.ts';
-
-/** How devctl is run in what init writes and shows: before the package is published, npx would fetch whatever has that name. */
-export const DEVCTL = 'npx --no-install devctl';
+import { DEVCTL } from '../own-command.ts';
+import type { Proposal, ProposedContainers, ProposedOneOff, ProposedService } from './proposal.ts';
 
 /**
  * Writes the manifest of a proposal: JSON with comments, which say where each service was taken from.
@@ -9,7 +7,12 @@ export const DEVCTL = 'npx --no-install devctl';
  * @param schema where editors find the JSON Schema; null: nowhere
  */
 export function toManifestText(
-  { services, oneOffs, notes }: Pick<Proposal, 'services' | 'oneOffs' | 'notes'>,
+  {
+    services,
+    containers = null,
+    oneOffs,
+    notes,
+  }: Pick<Proposal, 'services' | 'oneOffs' | 'notes'> & Partial<Pick<Proposal, 'containers'>>,
   schema: string | null,
 ): string {
   const lines = [
@@ -17,6 +20,7 @@ export function toManifestText(
     ...notes.map(comment),
     '{',
     ...(schema === null ? [] : [`  "$schema": ${JSON.stringify(schema)},`]),
+    ...containersLines(containers),
     '  "services": {',
     ...services.flatMap((service, index) => [...(index > 0 ? [''] : []), ...serviceLines(service)]),
     '  }',
@@ -29,6 +33,13 @@ export function toManifestText(
 /** A text from a file may hold anything; a comment ends at the end of its line. */
 function comment(text: string): string {
   return `// ${text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')}`;
+}
+
+function containersLines(containers: ProposedContainers | null): readonly string[] {
+  if (containers === null) return [];
+  const { file, services, from, names } = containers;
+  const value = toInline({ ...(file && { file }), ...(services && { services }) });
+  return [`  ${comment(`from ${from}: ${names.join(', ')}`)}`, `  "containers": ${value},`, ''];
 }
 
 /** The keys of the manifest in the order in which people write them. */
@@ -66,7 +77,7 @@ export function toInline(value: unknown): string {
   const entries = Object.entries(value).map(
     ([key, one]) => `${JSON.stringify(key)}: ${toInline(one)}`,
   );
-  return `{ ${entries.join(', ')} }`;
+  return entries.length === 0 ? '{}' : `{ ${entries.join(', ')} }`;
 }
 
 function oneOffLines(oneOffs: readonly ProposedOneOff[]): readonly string[] {

@@ -41,8 +41,23 @@ export interface Reading {
   readonly notes: readonly string[];
 }
 
+/** The containers that `init` proposes: the key `containers` of the manifest. */
+export interface ProposedContainers {
+  /** Missing: compose finds it by itself. */
+  readonly file?: string;
+  /** Missing: all that compose starts. */
+  readonly services?: readonly string[];
+  /** The compose files. */
+  readonly from: string;
+  /** The compose services that are started. */
+  readonly names: readonly string[];
+  /** The ports of this machine that they publish, each with its compose service. */
+  readonly ports: ReadonlyMap<number, string>;
+}
+
 /** All that `init` would write. */
 export interface Proposal extends Reading {
+  readonly containers: ProposedContainers | null;
   /** The files that were read and say something about what to run. */
   readonly sources: readonly string[];
   /** What must be installed before a start: `npm ci`. Null: nothing that devctl can see. */

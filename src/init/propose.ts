@@ -12,19 +12,19 @@
  *   nx               the projects of nx
  *   procfile  mprocs  process-compose  pm2   the files of other managers of processes
  *   literal          reads a literal of JavaScript, and runs no code
- *   compose          what a compose file has
+ *   compose          the containers of a compose file
  *   shell-script     what a start script has
  *   other-programs   servers that no script names
  *   valid            leaves out what no manifest accepts
  *   frameworks       dev servers, by their command lines
  *   ports            the ports of services
- *   links            the dependencies that proxies show
+ *   links            the dependencies that proxies and variables show
  *   manifest-text    writes the manifest, with comments
  *   line-diff        compares two texts line by line
  */
 import { withBuilds } from './builds.ts';
-import { COMPOSE_FILES, readCompose } from './compose.ts';
-import { withProxyLinks } from './links.ts';
+import { readCompose } from './compose.ts';
+import { withLinks } from './links.ts';
 import { readMprocs } from './mprocs.ts';
 import { readNxProjects } from './nx.ts';
 import { readOtherPrograms } from './other-programs.ts';
@@ -71,17 +71,20 @@ export function propose(repository: Repository): Proposal {
   const main = readMain(repository);
   const valid = main.services.flatMap((service) => toValidService(service) ?? []);
   const around = joined([
-    ...COMPOSE_FILES.map((file) => readCompose(repository, file)),
     ...START_SCRIPTS.map((file) => readStartScript(repository, file)),
     { ...NOTHING, notes: repository.problems },
   ]);
   const built = withBuilds(repository, withKnownDependencies(withUniqueNames(valid)));
-  const services = withProxyLinks(repository, withPorts(repository, withUniqueNames(built)));
+  const named = withUniqueNames(built);
+  const compose = readCompose(repository, named);
+  const { containers } = compose;
+  const services = withLinks(repository, withPorts(repository, named), containers);
   const sources = new Set(services.map(({ from }) => from.split(': ')[0] ?? from));
   return {
     services,
+    containers,
     oneOffs: main.oneOffs,
-    notes: [...new Set([...main.notes, ...around.notes])],
+    notes: [...new Set([...main.notes, ...compose.notes, ...around.notes])],
     sources: [...sources],
     install: missingInstall(repository),
   };

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { type ManifestQuery, noManifest, startFolder } from '../manifest/locate.ts';
 import { type ManifestOutline, readManifestOutline } from '../manifest/outline.ts';
+import { DEVCTL } from '../own-command.ts';
 import type { DeclaredPorts } from '../processes/ports.ts';
 import { folderOfManifest, logsFolderOf, type ProjectFolder, projectFolder } from './folder.ts';
 import { isInside } from './inside.ts';
@@ -192,7 +193,7 @@ export function manifestQuery(project: OpenProject, { cwd, config }: ManifestQue
     {
       hint:
         above === undefined
-          ? 'write the manifest again, or end what is left: devctl stop'
+          ? `write the manifest again (${DEVCTL} init), or end what is left: devctl stop`
           : `end what is left here: devctl stop; for the other project: --config ${above}`,
     },
   );
@@ -205,8 +206,8 @@ function withoutDefinition(
 ): DevctlError {
   const isOnce = records.some(({ once }) => once);
   const hint = isOnce
-    ? 'write one: npx --no-install devctl init'
-    : 'write them into one: npx --no-install devctl save; or end them: devctl stop';
+    ? `write one: ${DEVCTL} init`
+    : `write them into one: ${DEVCTL} save; or end them: devctl stop`;
   const message = `${root} has services that no manifest defines, and no .devctl.json`;
   return new DevctlError('manifest-not-found', message, { hint });
 }
@@ -265,6 +266,6 @@ function hasRecords(path: string): boolean {
 export function requireProject({ outline, shownBy }: OpenProject, foundSomething: boolean): void {
   if (outline.kind !== 'absent' || shownBy !== undefined || foundSomething) return;
   throw new DevctlError('manifest-not-found', `no manifest found: ${outline.root}`, {
-    hint: 'go to the folder of your project, or name its manifest with --config FILE; if the manifest is lost: devctl stop --force',
+    hint: `go to the folder of your project, name its manifest with --config FILE, or write one: ${DEVCTL} init; if the manifest is lost: devctl stop --force`,
   });
 }

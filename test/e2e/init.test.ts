@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { eachMode, fullTest, test } from '../support/sets.ts';
+import { standInDocker } from '../support/stand-in-docker.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -31,6 +32,10 @@ async function clone(name: string): Promise<TemporaryProject & { readonly path: 
   return Object.assign(project, { path: `${bin}:${process.env.PATH}` });
 }
 
+function composeService({ Config }: { readonly Config: { readonly Labels: object } }): unknown {
+  return Object.entries(Config.Labels).find(([name]) => name === 'com.docker.compose.service')?.[1];
+}
+
 eachMode<[string, readonly string[]]>([
   ['npm-workspaces', ['api', 'web']],
   ['pnpm-workspaces', ['jobs', 'site']],
@@ -46,8 +51,9 @@ eachMode<[string, readonly string[]]>([
   'a repository like %s: init, check, start and stop, without a hand on the manifest',
   async (name, services) => {
     await using project = await clone(name);
-    const run = (...args: readonly string[]) =>
-      devctlWith(project, { env: { PATH: project.path } }, ...args);
+    const docker = standInDocker(project);
+    const env = { ...docker.env, PATH: `${project.file('node_modules/.bin')}:${docker.env.PATH}` };
+    const run = (...args: readonly string[]) => devctlWith(project, { env }, ...args);
     const written = await run('init', '--yes');
     expect(written).toMatchObject({ exitCode: 0 });
     expect(written.stdout).toMatch(/next: npx --no-install devctl start$/);
@@ -56,10 +62,13 @@ eachMode<[string, readonly string[]]>([
     expect({ code: started.exitCode, stderr: started.stderr }).toMatchObject({ code: 0 });
     const up = JSON.parse(started.stdout).services.map((one: { name: string }) => one.name);
     expect(up.sort()).toEqual([...services].sort());
+    const images = name === 'compose-node' ? ['postgres', 'redis'] : [];
+    expect(docker.state().containers.map(composeService)).toEqual(images);
     const stopped = await run('stop', '--json');
     expect(stopped.exitCode).toBe(0);
     expect(JSON.parse(stopped.stdout)).toMatchObject({ survivors: [] });
     expect(project.oracle.everything()).toEqual([]);
+    expect(docker.state().containers).toEqual([]);
   },
 );
 

@@ -5,6 +5,7 @@ import { diffLines } from '../../src/init/line-diff.ts';
 import { readExportedLiteral, UNKNOWN } from '../../src/init/literal.ts';
 import { toManifestText } from '../../src/init/manifest-text.ts';
 import { NOTHING } from '../../src/init/proposal.ts';
+import { examineText } from '../../src/manifest/load.ts';
 import { manifestSchema } from '../../src/manifest/schema.ts';
 import { proposeFor } from './read.ts';
 
@@ -29,6 +30,12 @@ test('what is written is a manifest, whatever the repository says', () => {
         .array(text)
         .map((lines) => lines.map((line, at) => `p${at}: ${line}`).join('\n')),
       'process-compose.yaml': fc.jsonValue().map((value) => JSON.stringify({ processes: value })),
+      'compose.yaml': fc.tuple(text, text, fc.jsonValue()).map(([name, port, value]) =>
+        JSON.stringify({
+          services: { [name]: { ports: [port] }, db: { ports: ['5432:1'] }, x: value },
+        }),
+      ),
+      '.env': text.map((value) => `DB_PORT=5432\nX=${value}`),
       'ecosystem.json': fc
         .jsonValue()
         .map((value) => JSON.stringify({ apps: [value, { name: 'x', script: 'y', env: value }] })),
@@ -40,6 +47,9 @@ test('what is written is a manifest, whatever the repository says', () => {
       const proposal = proposeFor(given);
       const written = parse(toManifestText(proposal, null), [], { allowTrailingComma: true });
       if (proposal.services.length === 0) return;
+      const { problems } = examineText(toManifestText(proposal, null), '/shop');
+      // The repository is gone by now.
+      expect(problems.filter(({ message }) => !/does not exist/.test(message))).toEqual([]);
       expect(manifestSchema.safeParse(written).error?.issues ?? []).toEqual([]);
       expect(Object.keys(written.services)).toEqual(proposal.services.map(({ name }) => name));
     }),

@@ -354,19 +354,79 @@ process.exit(99);
   expect(found.services[0]?.notes.join('\n')).toContain('SECRET');
 });
 
-test('a compose file and a start script are shown, not taken', () => {
+test('what a start script starts is shown, not taken', () => {
   const { services, notes } = proposeFor({
     ...scripts({ dev: 'vite' }),
-    'compose.yaml': 'services: {db: {image: postgres}, app: {build: .}}',
     'start-dev.sh': '#!/bin/sh\n# not this &\nnode a.js \\\n  --port 1 > a.log &\nwait\na && b\n',
   });
   expect(services).toHaveLength(1);
   expect(notes).toEqual([
-    'compose.yaml: containers are not taken; start them before: docker compose up -d db',
-    'compose.yaml: app is built as containers, and not taken',
     'start-dev.sh starts in the background, and nothing of it is taken:',
     '  node a.js --port 1 > a.log &',
   ]);
+});
+
+const POSTGRES = `{image: postgres, ports: ['\${DB:-5432}:5432']}`;
+
+test.each<[what: string, files: Record<string, string>, containers: object | null, notes: RegExp]>([
+  [
+    'all of a usual file',
+    { 'docker-compose.yml': `services: {db: ${POSTGRES}}` },
+    { from: 'docker-compose.yml', names: ['db'], ports: new Map([[5432, 'db']]) },
+    /^$/,
+  ],
+  [
+    'not what is built, is of a profile, or has the name of a service',
+    {
+      'compose.yaml': `services: {db: ${POSTGRES}, app: {build: .}, tool: {image: x, profiles: [x]}, shop: {image: y}}`,
+      'compose.override.yaml': "services: {db: {ports: ['5433:5432']}}",
+      '.env': 'DB=5000',
+    },
+    {
+      services: ['db'],
+      from: 'compose.yaml, compose.override.yaml',
+      names: ['db'],
+      ports: new Map([
+        [5000, 'db'],
+        [5433, 'db'],
+      ]),
+    },
+    /app is not taken: it is built\n.*tool is not taken: it belongs to a profile\n.*shop is not taken: a service has that name/,
+  ],
+  [
+    'a file for development alone, which compose does not look for',
+    { 'docker-compose.dev.yml': 'services: {db: {image: x}}' },
+    {
+      file: 'docker-compose.dev.yml',
+      from: 'docker-compose.dev.yml',
+      names: ['db'],
+      ports: new Map(),
+    },
+    /^$/,
+  ],
+  [
+    'nothing of a file that includes others',
+    { 'compose.yaml': 'include: [a.yaml]\nservices: {db: {image: x}}' },
+    null,
+    /compose\.yaml is not taken: "include" is not supported/,
+  ],
+])('containers: %s', (_what, files, containers, notes) => {
+  const found = proposeFor({ ...scripts({ dev: 'vite' }), ...files });
+  expect(found.containers).toEqual(containers);
+  expect(found.notes.join('\n')).toMatch(notes);
+});
+
+test('a service depends on the container whose port a variable names', () => {
+  const files = { 'compose.yaml': `services: {db: ${POSTGRES}}` };
+  const depends = { dependsOn: { db: 'ready' } };
+  const url = { ...files, '.env': 'DATABASE_URL=postgres://x@localhost:5432/y' };
+  expect(byName(proposeFor({ ...scripts({ dev: 'x' }), ...url }))).toMatchObject({ shop: depends });
+  const own = { ...files, Procfile: 'web: x', '.env': 'PGPORT=1\nDB_PORT=5432' };
+  expect(byName(proposeFor(own))).toMatchObject({ web: depends });
+  const other = { ...files, '.env': 'REDIS_URL=redis://localhost:6379' };
+  expect(byName(proposeFor({ ...scripts({ dev: 'x' }), ...other })).shop).not.toHaveProperty(
+    'dependsOn',
+  );
 });
 
 test('a file that cannot be read is named, and the rest counts', () => {

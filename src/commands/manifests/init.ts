@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { DevctlError, ExitCode, errnoOf } from '../../errors.ts';
 import { collectRepository } from '../../init/collect.ts';
 import { type DiffLine, diffLines } from '../../init/line-diff.ts';
-import { DEVCTL, oneOffCommand, toManifestText } from '../../init/manifest-text.ts';
+import { oneOffCommand, toManifestText } from '../../init/manifest-text.ts';
 import type { Proposal } from '../../init/proposal.ts';
 import { propose } from '../../init/propose.ts';
 import { examineManifest } from '../../manifest/load.ts';
@@ -13,6 +13,7 @@ import { readSource } from '../../manifest/source.ts';
 import { printJson } from '../../output/terminal/json.ts';
 import { type Theme, themeFor } from '../../output/terminal/theme.ts';
 import { printable } from '../../output/terminal/width.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { homeFolder } from '../../processes/home-folder.ts';
 import { currentFolder } from '../../processes/working-folder.ts';
 import { USUAL_MANIFEST } from '../../project/names.ts';
@@ -151,10 +152,15 @@ function writeAsJson(
   return ok ? ExitCode.Ok : ExitCode.Usage;
 }
 
-function inJson(file: string, { services, oneOffs, notes, install }: Proposal, text: string) {
+function inJson(
+  file: string,
+  { services, containers, oneOffs, notes, install }: Proposal,
+  text: string,
+) {
   return {
     file,
     services: services.map(({ text: _text, ...service }) => service),
+    containers: containers && { from: containers.from, services: containers.names },
     oneOffs,
     notes,
     install,
@@ -165,14 +171,24 @@ function inJson(file: string, { services, oneOffs, notes, install }: Proposal, t
 
 /** Asks which services to take. Null: the user has cancelled. */
 async function askWhich(proposal: Proposal): Promise<Proposal | null> {
-  if (proposal.services.length === 1) return proposal;
+  const { services, containers } = proposal;
+  if (services.length === 1 && containers === null) return proposal;
   const { askWhichNames } = await import('../../output/terminal/questions.ts');
-  const choices = proposal.services.map(({ name, from, text }) => ({
+  const choices = services.map(({ name, from, text }) => ({
     name,
     hint: printable(`${text.split('\n')[0]}  (${from})`),
   }));
-  const names = await askWhichNames('Which of these are to be services?', choices);
-  return names === null || names.length === 0 ? null : withOnly(proposal, names);
+  const offered = containers && {
+    name: 'containers:',
+    hint: printable(`${containers.names.join(', ')}  (${containers.from})`),
+  };
+  const names = await askWhichNames('Which of these is devctl to start?', [
+    ...(offered ? [offered] : []),
+    ...choices,
+  ]);
+  if (names === null || !services.some(({ name }) => names.includes(name))) return null;
+  const isTaken = offered !== null && names.includes(offered.name);
+  return withOnly({ ...proposal, containers: isTaken ? containers : null }, names);
 }
 
 /** Tells whether questions can be asked: a person sees them, and can answer. */
@@ -182,10 +198,11 @@ export function canAsk(): boolean {
 
 /** Leaves out services, and the dependencies on them. */
 function withOnly(proposal: Proposal, names: readonly string[]): Proposal {
+  const known = [...names, ...(proposal.containers?.names ?? [])];
   const services = proposal.services
     .filter(({ name }) => names.includes(name))
     .map(({ dependsOn, ...service }) => {
-      const kept = Object.entries(dependsOn ?? {}).filter(([name]) => names.includes(name));
+      const kept = Object.entries(dependsOn ?? {}).filter(([name]) => known.includes(name));
       return kept.length === 0 ? service : { ...service, dependsOn: Object.fromEntries(kept) };
     });
   return { ...proposal, services };
@@ -233,11 +250,11 @@ function problemsOf(file: string, root: string): readonly string[] {
 
 function printWritten(file: string, root: string, proposal: Proposal, theme: Theme): number {
   const { stdout, stderr } = process;
-  const { services, oneOffs, install } = proposal;
+  const { services, containers, oneOffs, install } = proposal;
+  const count = countOf(services.length, 'service');
+  const others = containers === null ? '' : `, ${countOf(containers.names.length, 'container')}`;
   const problems = problemsOf(file, root);
-  stdout.write(
-    `${theme.green('✓')} ${file} is written: ${services.length} service${services.length === 1 ? '' : 's'}\n`,
-  );
+  stdout.write(`${theme.green('✓')} ${file} is written: ${count}${others}\n`);
   for (const found of problems) stderr.write(`${theme.red('✗')} ${printable(found)}\n`);
   if (problems.length > 0) {
     stderr.write(`  → mend it: ${DEVCTL} check\n`);
@@ -250,6 +267,10 @@ function printWritten(file: string, root: string, proposal: Proposal, theme: The
   if (install !== null) stdout.write(`  install first: ${install}\n`);
   stdout.write(`next: ${DEVCTL} start\n`);
   return ExitCode.Ok;
+}
+
+function countOf(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function ignoresRecords(root: string): boolean {

@@ -35,6 +35,8 @@ export async function probeProposal(
     return { name, hint: printable(`${line}${cwd === undefined ? '' : `  (in ${cwd})`}`) };
   });
   for (const { name, hint } of choices) note(`  ${name}: ${hint}`);
+  if (proposal.containers !== null)
+    note('! no containers are started for the probe: a service that needs one may end');
   const names = yes ? choices.map(({ name }) => name) : await askWhichToRun(choices);
   if (names === null || names.length === 0) return null;
 

@@ -1,12 +1,13 @@
 import { DevctlError } from '../../errors.ts';
 import { collectRepository } from '../../init/collect.ts';
 import { diffLines } from '../../init/line-diff.ts';
-import { DEVCTL, toManifestText } from '../../init/manifest-text.ts';
+import { toManifestText } from '../../init/manifest-text.ts';
 import { propose } from '../../init/propose.ts';
 import { examineText, manifestInvalid } from '../../manifest/load.ts';
 import type { ResolvedManifest } from '../../manifest/resolved.ts';
 import { requireOneProject } from '../../operations/start/ad-hoc.ts';
 import { themeFor } from '../../output/terminal/theme.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { COOKIE_VARIABLES } from '../../ownership/cookie.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { canAsk, nothingFound, printDiff } from './init.ts';

@@ -9,7 +9,7 @@ import {
 import { join, relative } from 'node:path';
 import { DevctlError, ExitCode } from '../../errors.ts';
 import { diffLines } from '../../init/line-diff.ts';
-import { DEVCTL, toInline, toManifestText } from '../../init/manifest-text.ts';
+import { toInline, toManifestText } from '../../init/manifest-text.ts';
 import { NOTHING, type ProposedService } from '../../init/proposal.ts';
 import { examineManifest } from '../../manifest/load.ts';
 import { withProperty } from '../../manifest/parse.ts';
@@ -18,6 +18,7 @@ import { adHocRecords } from '../../operations/start/ad-hoc.ts';
 import { printJson } from '../../output/terminal/json.ts';
 import { themeFor } from '../../output/terminal/theme.ts';
 import { printable } from '../../output/terminal/width.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { USUAL_MANIFEST } from '../../project/names.ts';
 import { type OpenProject, openProject } from '../../project/open-project.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';

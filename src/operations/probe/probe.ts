@@ -83,7 +83,7 @@ function withoutWaiting(manifest: ResolvedManifest): ResolvedManifest {
   const services = Object.entries(manifest.services).map(
     ([name, service]) => [name, tried(service)] as const,
   );
-  return { ...manifest, services: Object.fromEntries(services) };
+  return { ...manifest, containers: null, services: Object.fromEntries(services) };
 }
 
 function tried(service: ResolvedService): ResolvedService {
