@@ -172,6 +172,9 @@ describe('containers, with a docker that is a stand-in', () => {
       expect(start).toMatchObject({ exitCode: 1 });
       expect(start.stderr).toContain(says);
       expect(start.stderr).toMatch(/→ (sudo|start it)/);
+      const doctor = await run('doctor');
+      expect(doctor).toMatchObject({ exitCode: 1 });
+      expect(doctor.stdout).toMatch(new RegExp(`✗ containers.*${says}`));
       const manifest = JSON.parse(readFileSync(project.file('.devctl.json'), 'utf8')) as object;
       project.write(
         '.devctl.json',
@@ -297,6 +300,11 @@ describe('containers, with a docker that is a stand-in', () => {
   fullTest('the containers alone: start, status, restart, stop', async () => {
     const { project, docker, run } = await shop();
     await using _project = project;
+    const doctor = await run('doctor');
+    expect(doctor.stdout).toMatch(
+      /✓ containers +an engine answers at .*\n✓ containers +compose is/,
+    );
+    expect((await run('__complete', '--', 'start', '--containers', '')).stdout).toContain('cache');
     expect(await run('start', '--containers', 'db')).toMatchObject({ exitCode: 0 });
     expect(names(docker.state())).toEqual(['db']);
     expect((await run('status', '--containers')).stdout).toMatch(/\ndb +running/);

@@ -14,7 +14,7 @@ import { stopLocked } from '../stop/stop-locked.ts';
 import { stopIfLeaseEnded } from './lease.ts';
 import { insideService, type RestartOptions, withDependents } from './restart.ts';
 import type { StartResult } from './result.ts';
-import { type StartOptions, startLocked } from './start.ts';
+import { requireUsableCompose, type StartOptions, startLocked } from './start.ts';
 import { requireTerminals } from './terminals.ts';
 
 /** What brings the running services in line with the manifest. Each list is in the order of the manifest. */
@@ -78,6 +78,7 @@ export async function applyProject(
     const names = namesToStart(choicesOf(manifest), options.names, plan);
     requireReadableEnvFiles(manifest, names, warn);
     await requireTerminals(manifest, names);
+    await requireUsableCompose(manifest, { ...options, names });
     options.onPlan(plan);
     const stop = stopped.length > 0 ? await stopNamed(host, folder, stopped, options) : null;
     if (stop && stop.survivors.length > 0) return { plan, stop, start: null };

@@ -168,9 +168,10 @@ export async function startLocked(
   return { ...ended, ...found, containers: [] };
 }
 
-async function requireUsableCompose(
+/** Requires compose files that can be used, before anything is stopped or made. */
+export async function requireUsableCompose(
   { containers, root }: ResolvedManifest,
-  { names, env }: StartOptions,
+  { names, env }: Pick<StartOptions, 'names' | 'env'>,
 ): Promise<void> {
   if (containers === null) return;
   const { requireCompose } = await import('../../containers/check.ts');
