@@ -1,4 +1,4 @@
-// What the log of a service costs the service, and how soon its lines are shown.
+// Measures what the log of a service costs the service, and how soon its lines are shown.
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

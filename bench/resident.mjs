@@ -1,4 +1,4 @@
-// What a supervisor costs while nothing happens, beside an HTTP server of Node's that does nothing at all.
+// Measures what a supervisor costs while nothing happens, beside an HTTP server of Node's that does nothing at all.
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';

@@ -244,7 +244,7 @@ async function bundleCommands(places) {
     splitting: true,
     format: 'esm',
     banner: { js: REQUIRE_BANNER },
-    // What takes something from there is needed by several entries, and so lies in chunks/.
+    // A file that takes something from there lies in chunks/, because several entries need it.
     plugins: [...COMMON.plugins, takenFromPlaces('..', places)],
   });
   const files = outputFiles.map((file) => toFile({ ...file, text: withoutIdleBanner(file.text) }));

@@ -50,7 +50,7 @@ interface CommandEntry {
   readonly json: string;
   /** True where the words after `--` are a command: `options.command`. */
   readonly takesCommand?: true;
-  /** What the help says before the examples. */
+  /** Text of the help before the examples. */
   readonly more?: string;
   readonly examples: readonly [string, ...string[]];
   /** Loads the function of the command, which takes the operands and then the options. */
@@ -239,6 +239,7 @@ const COMMANDS: readonly CommandEntry[] = [
       ['--unprotected', 'with --force: also what "protect" and the built-in list protect'],
       ['--dry-run', 'show what would be signalled, signal nothing'],
       ['--why', 'with --dry-run: also why each process is ours'],
+      ['--verbose', 'also each process: why it was ours, and what ended it'],
       ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
       ['--project <folder-or-id>', 'another project, also one whose folder is gone'],
       ['--containers', 'the containers alone; names are those of compose services'],

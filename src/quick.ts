@@ -13,6 +13,7 @@ export interface QuickCommand {
     readonly why?: boolean;
     readonly containers?: boolean;
     readonly volumes?: boolean;
+    readonly verbose?: boolean;
     readonly grace?: string;
     readonly color?: boolean;
   };
@@ -35,6 +36,7 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
     '--why': { why: true },
     '--containers': { containers: true },
     '--volumes': { volumes: true },
+    '--verbose': { verbose: true },
     '--color': { color: true },
     '--no-color': { color: false },
   },

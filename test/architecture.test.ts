@@ -1,7 +1,10 @@
-import { posix } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseSource, readSources, type SourceFile } from './support/imports.ts';
+import { repositoryRoot } from './support/paths.ts';
+import { commentsOf, sentencesWithoutNoun } from './support/wording.ts';
 
 const sources = readSources(fileURLToPath(new URL('../src', import.meta.url)));
 
@@ -99,8 +102,15 @@ describe('the house', () => {
   });
 });
 
+test('no sentence of a comment begins with "What", "Who" or "Whoever"', () => {
+  const found = commentedFiles().flatMap((file) =>
+    sentencesWithoutNoun(file, commentsOf(file, readFileSync(join(repositoryRoot, file), 'utf8'))),
+  );
+  expect(found).toEqual([]);
+});
+
 describe('pure modules', () => {
-  // What a pure module loads must be pure as well, wherever it lives.
+  // A file that a pure module loads must be pure as well, wherever it lives.
   const roots = sources.filter(({ file }) => PURE.some((pattern) => pattern.test(file)));
   const reached = new Set(roots.flatMap(({ file }) => [...eagerlyLoaded(file, sources)]));
   const pure = sources.filter(({ file }) => reached.has(file));
@@ -251,6 +261,15 @@ describe('the rules bite', () => {
   });
 });
 
+/** The files of this repository that have comments, as paths from its root. */
+function commentedFiles(): readonly string[] {
+  return ['src', 'bin', 'scripts', 'bench', 'test', 'fixtures'].flatMap((folder) =>
+    readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(?:[cm]?[jt]s|pl|pm|sh)$/.test(name) && !name.includes('node_modules'))
+      .map((name) => posix.join(folder, name)),
+  );
+}
+
 /** Every import that goes up or sideways. */
 function importBreaches({ file, imports }: SourceFile): string[] {
   return imports
@@ -268,7 +287,7 @@ function mayImport(file: string, target: string, typeOnly: boolean): boolean {
   if (to === 'commands') return isEntry;
   // Only the build and the tests begin there: it is a program of its own.
   if (to === 'supervisor') return false;
-  // What is printed has a shape, which the folder that made it defines.
+  // Printed data has a shape, which the folder that made the data defines.
   if (from === 'output') return to === 'errors.ts' || typeOnly;
   return LAYERS.some((names) => names.includes(from)) && isDownwards(LAYERS, from, to);
 }
@@ -346,7 +365,7 @@ function groupBy<Value>(
 const EXPORTED =
   /^export (?:async )?(?:function\*?|const|class|interface|type|abstract class) (\w+)/gm;
 
-/** What a file takes from the world; what it takes from other files of ours is judged there. */
+/** Lists what a file takes from the world; what it takes from other files of ours is judged there. */
 function impurities({ file, code, imports }: SourceFile): string[] {
   const loaded = imports
     .filter(({ target, typeOnly, lazy }) => !typeOnly && (lazy || !target.endsWith('.ts')))

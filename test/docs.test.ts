@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { repositoryRoot } from './support/paths.ts';
+import { proseOf, sentencesWithoutNoun } from './support/wording.ts';
 
 const pages = [
   ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'],
@@ -52,4 +53,12 @@ test('the README stays short, and leads to every page', () => {
   // These two are not in the package.
   const inside = pages.filter((page) => /^docs\/(?!architecture|zoo)/.test(page));
   expect(inside.filter((page) => !readme.includes(`(${page}`))).toEqual([]);
+});
+
+test('no sentence of a page or of the schema begins with "What", "Who" or "Whoever"', () => {
+  const others = ['fixtures/README.md', 'schema/devctl.schema.json', '.devctl.example.json'];
+  const found = [...pages, ...others].flatMap((page) =>
+    sentencesWithoutNoun(page, proseOf(read(page))),
+  );
+  expect(found).toEqual([]);
 });

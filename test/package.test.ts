@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { repositoryRoot } from './support/paths.ts';
 import { currentRunFolder } from './support/run-folder.ts';
 
-/** What a user gets besides `dist/`. A new file here is a decision. */
+/** The files that a user gets besides `dist/`. A new file here is a decision. */
 const BESIDE_DIST = [
   '.devctl.example.json',
   'LICENSE',

@@ -43,6 +43,7 @@ test('commander parses in the same way each line that parseQuickly accepts', () 
     '--force',
     '--dry-run',
     '--why',
+    '--verbose',
     '--color',
     '--no-color',
     '--grace',

@@ -116,7 +116,7 @@ function openLog(path: string): number {
   }
 }
 
-/** What stands in the place of a file, by the error of open(2). ENXIO: a FIFO without a reader, or a socket. */
+/** Things in the place of a file, by the error of open(2). ENXIO: a FIFO without a reader, or a socket. */
 const NO_FILE: Readonly<Record<string, string>> = {
   ELOOP: 'a symbolic link',
   EISDIR: 'a folder',

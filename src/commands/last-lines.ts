@@ -1,7 +1,7 @@
 import { endOfLines, QUOTED_BYTES, QUOTED_LINES } from '../logs/quote.ts';
 import { cleanLogText, finalText, printable } from '../output/terminal/width.ts';
 
-/** What stands before each quoted line of a log. */
+/** The margin before each quoted line of a log. */
 const MARGIN = '  | ';
 
 /** Quotes the last lines of a log on stderr. */

@@ -71,7 +71,7 @@ async function runUntilOver(
   const ownLimits = limitOptions(options);
   const project = openProject({ config });
   requireOneProject(project);
-  // Whose run would it be? Without a manifest above, nobody else's.
+  // With a manifest above, the run may be meant for that project. Without one it can only be of this project.
   if (project.above !== undefined) manifestQuery(project, { config });
   const { outline, folder } = project;
   const cwd = currentFolder();
@@ -198,7 +198,7 @@ function printResult(
   for (const { pid, command, why, veto, ours } of stop?.spared ?? []) {
     if (veto === 'protected' && ours)
       notes.warn(`left alone: protected: pid ${pid}: ${command} (${why})`);
-    // What carries the mark of another project was started on purpose, and its supervisor lives as a rule.
+    // A process with the mark of another project was started on purpose, and its supervisor lives as a rule.
     if (veto === 'other-project' && ours && !why.startsWith('DEVCTL_'))
       notes.warn(`left alone: pid ${pid}: ${command} (${why})`);
   }

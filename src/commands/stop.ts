@@ -29,6 +29,7 @@ export interface StopCommandOptions {
   readonly unprotected?: boolean;
   readonly dryRun?: boolean;
   readonly why?: boolean;
+  readonly verbose?: boolean;
   readonly grace?: string;
   readonly containers?: boolean;
   readonly volumes?: boolean;
@@ -109,7 +110,7 @@ export async function stopCommand(
   if (!dryRun && names.length === 0 && isGone) named?.forget();
   if (options.json) printJson(report);
   else {
-    printStopReport(report, options.color, process.stdout, options.why);
+    printStopReport(report, options.color, process.stdout, options);
     noteOtherManifest(folder, options.color);
   }
   return codeOf(report);

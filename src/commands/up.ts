@@ -90,7 +90,7 @@ interface UpScope {
   readonly selected: readonly string[];
   /** The services that the user named; null when there are none, which means all. */
   readonly named: readonly string[] | null;
-  /** What a first session says of the sweep at its end; null: nothing. */
+  /** Words about the sweep at its end, which only a first session says; null: none. */
   readonly announcement: string | null;
 }
 

@@ -119,9 +119,10 @@ async function tryOnce(
 ): Promise<Attempt> {
   try {
     writableFolder(folder, null);
-    if (placeTicket(path, ticket)) {
+    const release = place(path, ticket);
+    if (release) {
       removeOldRights(path);
-      return { kind: 'held', release: releaser(path, ticket) };
+      return { kind: 'held', release };
     }
     const seen = lookAtTicket(path);
     if (seen.kind === 'free' || seen.kind === 'changed') return { kind: 'again' };
@@ -164,25 +165,36 @@ function isCopied({ folder: written }: LockHolder, { root, pidsDir }: ProjectFol
 }
 
 /**
- * Returns the function that removes our lock, also from a folder that was moved meanwhile: otherwise a supervisor, which
- * lives on, would hold that project for ever. No other process may remove the lock while we live, so it cannot change
- * after the check.
+ * Places our ticket, through a descriptor of the folder. A supervisor lives on, so a lock that it could not remove from
+ * a folder that was moved meanwhile would hold that project for ever. No other process may remove the lock while we
+ * live, so it cannot change after the check.
+ *
+ * @returns the function that removes it; null where another ticket is there
  */
-function releaser(path: string, ticket: LockTicket): () => void {
-  let folder = openFolder(dirname(path));
-  return () => {
-    const places = folder === null ? [path] : [path, `/proc/self/fd/${folder}/${basename(path)}`];
-    for (const place of places) {
-      try {
-        const seen = lookAtTicket(place);
-        if (seen.kind === 'held' && seen.token === ticket.token) rmSync(place, { force: true });
-      } catch {
-        // The lock stays, and is stale as soon as this process ends.
-      }
-    }
+function place(path: string, ticket: LockTicket): (() => void) | null {
+  const folder = openFolder(dirname(path));
+  const held = folder === null ? path : `/proc/self/fd/${folder}/${basename(path)}`;
+  let isHeld = false;
+  const close = (): void => {
+    isHeld = false;
     if (folder !== null) closeSync(folder);
-    folder = null;
   };
+  try {
+    isHeld = placeTicket(held, ticket);
+  } finally {
+    if (!isHeld) close();
+  }
+  const release = (): void => {
+    if (!isHeld) return;
+    try {
+      const seen = lookAtTicket(held);
+      if (seen.kind === 'held' && seen.token === ticket.token) rmSync(held, { force: true });
+    } catch {
+      // The lock stays, and is stale as soon as this process ends.
+    }
+    close();
+  };
+  return isHeld ? release : null;
 }
 
 /** @returns a descriptor of the folder, which follows its moves; null where no path leads through one (proc_pid_fd(5)) */

@@ -62,7 +62,7 @@ function namesAt(
 /**
  * Finds what is wrong with the env files, each once, in the order of the files.
  *
- * @param names the services that count; null: all of them. What the project's own files say always counts
+ * @param names the services that count; null: all of them. Findings in the project's own files always count
  */
 export function envProblems(
   { envFindings }: Pick<ResolvedManifest, 'envFindings'>,

@@ -23,7 +23,7 @@ export interface Reference {
   readonly otherwise: Otherwise | null;
 }
 
-/** What counts in place of a variable that is not set. */
+/** The value that replaces a variable that is not set, or the error that says that it is required. */
 export type Otherwise = {
   /** True: also where the variable is set, and empty (`:-` and `:?`). */
   readonly emptyToo: boolean;

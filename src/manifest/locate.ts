@@ -17,7 +17,7 @@ export interface ManifestQuery {
   readonly cwd?: string | undefined;
   /** The path from `--config`, relative to `cwd`: a manifest, or the folder of one. With it there is no search. */
   readonly config?: string | undefined;
-  /** Absolute path of a manifest that was found before, in place of `config`. Whatever is there by now is meant. */
+  /** Absolute path of a manifest that was found before, in place of `config`. It counts as it is now. */
   readonly file?: string | undefined;
 }
 

@@ -7,7 +7,7 @@ export type TcpTarget =
   | { readonly kind: 'address'; readonly host: string; readonly port: number }
   | { readonly kind: 'socket'; readonly path: string };
 
-/** Whose answer counts for a probe: only that of a process of this project, or anybody's. */
+/** The processes whose answer counts for a probe: only those of this project, or any. */
 export type AnswerOwner = 'service' | 'any';
 
 /** The check that a probe makes at each attempt, by kind. */
@@ -175,7 +175,7 @@ export interface SweepSettings {
   readonly protect: readonly string[];
 }
 
-/** What a stop leaves alone although it is of a service. */
+/** The rules by which a stop leaves a process alone although it is of a service. */
 export interface ProtectionSettings {
   /** Regular expressions on whole command lines. */
   readonly patterns: readonly string[];
@@ -243,7 +243,7 @@ export interface ResolvedManifest {
   readonly env: Readonly<Record<string, string>>;
   readonly envFindings: readonly EnvFinding[];
   readonly services: Readonly<Record<string, ResolvedService>>;
-  /** What the process of each service sees of the manifest, to notice a change. Null: an env file cannot be read. */
+  /** The part of the manifest that each service sees, to notice a change. Null: an env file cannot be read. */
   readonly definitions: Readonly<Record<string, Definition | null>>;
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly sweep: SweepSettings;

@@ -41,7 +41,7 @@ export const serviceLimits = z
     memory: positiveSize
       .optional()
       .describe(
-        'Most memory of all its processes: "512MB", "2GB", or bytes. What they share counts once, where the system tells.',
+        'Most memory of all its processes: "512MB", "2GB", or bytes. Shared memory counts once, where the system tells.',
       ),
     cpu: cores
       .optional()
@@ -66,7 +66,7 @@ export const serviceLimits = z
       .enum(['warn', 'stop', 'restart'])
       .optional()
       .describe(
-        'What happens beyond processes, memory, cpu, runtime or idle: a warning (default), its end, or a restart as `restart` counts them.',
+        'The action when a limit on processes, memory, cpu, runtime or idle is exceeded: a warning (default), its end, or a restart as `restart` counts them.',
       ),
   })
   .superRefine((limits, context) => {
@@ -110,7 +110,7 @@ export const projectLimits = z.union(
           })
           .optional()
           .describe(
-            'What happens beyond a limit that is given here: a warning (default), or the end of everything.',
+            'The action when a limit that is given here is exceeded: a warning (default), or the end of everything.',
           ),
       })
       .superRefine(({ processes, memory, cpu, cpuWindow: window, action }, context) => {

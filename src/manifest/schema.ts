@@ -25,7 +25,7 @@ const stop = z.strictObject({
 const service = z.strictObject(
   {
     command: field.command.describe(
-      'What to run. Text goes through /bin/sh -c; a list is the program and its arguments.',
+      'The command to run. Text goes through /bin/sh -c; a list is the program and its arguments.',
     ),
     cwd: field.path
       .optional()
@@ -70,7 +70,7 @@ const service = z.strictObject(
       .optional()
       .describe('Whether to start it again when it ends by itself. Default: "no".'),
     stop: stop.optional().describe('How to end it.'),
-    limits: serviceLimits.optional().describe('What it may use, all its processes together.'),
+    limits: serviceLimits.optional().describe('Limits on all its processes together.'),
     autostart: z
       .boolean()
       .optional()
@@ -174,7 +174,7 @@ export const manifestSchema = z.strictObject({
   limits: projectLimits
     .optional()
     .describe(
-      'What all services may use together. Default: a warning at 100 processes, and at "8GB". "off": none.',
+      'Limits on all services together. Default: a warning at 100 processes, and at "8GB". "off": none.',
     ),
   sweep: z
     .strictObject({

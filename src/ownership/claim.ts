@@ -151,7 +151,7 @@ export interface OpenFileEvidence {
   readonly forced: boolean;
 }
 
-/** What is left alone although it is ours: by the manifest (`protect`), by the environment, by the built-in list. */
+/** Rules that leave a process of ours alone: by the manifest (`protect`), by the environment, by the built-in list. */
 export interface ProtectionRules {
   /** Patterns for whole command lines. */
   readonly patterns: readonly UserPattern[];
@@ -195,7 +195,7 @@ export interface OwnershipFacts {
   readonly residentsElsewhere?: ReadonlySet<number>;
 }
 
-/** What a cookie says of its project. */
+/** The project that a cookie names. */
 export interface ForeignMark {
   readonly mark: string;
   readonly projectId: string | null;

@@ -1,7 +1,7 @@
 import { isInside } from '../project/inside.ts';
 import { readVariable } from './cookie.ts';
 
-/** What devctl knows of the person who runs it. Paths are absolute. */
+/** The facts that devctl knows of the person who runs it. Paths are absolute. */
 export interface Person {
   /** The home folder by the environment, and the one of the user database. */
   readonly homes: readonly string[];

@@ -1,7 +1,7 @@
 import { variantIn } from '../project/project-id.ts';
 import type { Cookie } from './cookie.ts';
 
-/** What tells the cookies of a project from all others. */
+/** The facts that tell the cookies of a project from all others. */
 export interface ProjectIdentity {
   /** The real path of the project folder, and the paths that it had before. */
   readonly paths: readonly string[];

@@ -60,9 +60,9 @@ interface Program {
   readonly checks: readonly Check[];
   /** True when the text is read from its end. */
   readonly backward: boolean;
-  /** What is remembered, by the states. */
+  /** The moments that are remembered, by their states. */
   readonly moments: Map<string, Moment>;
-  /** Number of states in what is remembered. */
+  /** Number of states in all moments. */
   kept: number;
   /** The round in which each state was met last. */
   readonly met: Uint32Array;
@@ -72,7 +72,7 @@ interface Program {
 /** The states that a unit has led to. */
 interface Moment {
   readonly states: readonly number[];
-  /** What follows at a position, by what the checks say of it. */
+  /** The result at a position, by the answers of the checks there. */
   readonly settled: Map<number, Settled>;
 }
 
@@ -81,7 +81,7 @@ interface Settled {
   readonly waiting: readonly number[];
   /** True when the pattern has matched. */
   readonly ends: boolean;
-  /** What follows after a unit, by its class. */
+  /** The moment that follows a unit, by the class of the unit. */
   readonly after: (Moment | undefined)[];
 }
 

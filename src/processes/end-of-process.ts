@@ -12,7 +12,7 @@ interface KnownExit {
   readonly signal: string | null;
 }
 
-/** What names a process on Linux, for as long as this machine runs. */
+/** The numbers that name a process on Linux, for as long as this machine runs. */
 type Place = Pick<Identity, 'pid' | 'startTicks'>;
 
 /** How often to look for the end of a process where the system does not tell it, in ms. */

@@ -58,7 +58,7 @@ export interface ProjectFolder {
   readonly id: string | null;
   /** The file name of the manifest. */
   readonly manifestName: string;
-  /** What the manifest protects now, as far as it was read. */
+  /** The protection that the manifest asks for now, as far as it was read. */
   readonly protection: ProtectionSettings;
   /** How the folder stands to the records in it. */
   readonly standing: FolderStanding;

@@ -5,7 +5,7 @@ import { type FileRead, readOwnFile } from './safe-file.ts';
 /** A JSON object from disk whose fields have not been checked. */
 export type JsonFields = Readonly<Record<string, unknown>>;
 
-/** What reading a file of `.pids` came to. A problem is reported, never thrown: see `RecordProblem`. */
+/** The result of reading a file of `.pids`. A problem is reported, never thrown: see `RecordProblem`. */
 export type RecordRead<Record> =
   | { readonly kind: 'record'; readonly record: Record }
   | { readonly kind: 'missing' }

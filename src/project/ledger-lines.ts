@@ -33,7 +33,7 @@ export interface LedgerEntry {
 /** An entry as it stands in a ledger, whichever project wrote it. */
 export interface WrittenEntry extends LedgerEntry, WrittenBy {}
 
-/** What an appender knows of one process. The boot and the PID namespace are those of the batch. */
+/** The facts that an appender knows of one process. The boot and the PID namespace are those of the batch. */
 export type LedgerLine = Pick<LedgerEntry, 'runId' | 'ppid' | 'pgid' | 'sid'> & {
   readonly identity: Pick<Identity, 'pid' | 'startTicks'>;
 };

@@ -39,7 +39,7 @@ export interface LegacyRead {
   readonly problems: readonly RecordProblem[];
 }
 
-/** What decides whether the numbers in a file are believed. */
+/** The facts that decide whether the numbers in a file are believed. */
 export interface LegacyFacts {
   /** The leaders of our own records: a line with such a number is a line of ours, whatever became of the marks. */
   readonly leaders: ReadonlySet<number>;

@@ -19,7 +19,7 @@ import { firstMarked, namesProcesses } from './without-manifest.ts';
 export interface OpenProject {
   readonly folder: ProjectFolder;
   readonly outline: ManifestOutline;
-  /** What makes a folder without manifest a project. Missing: nothing does, and it is only where the user is. */
+  /** The fact that makes a folder a project without a manifest. Missing: none, the user is only in the folder. */
   readonly shownBy?: 'records' | 'processes' | 'name';
   /** The manifest of a folder above, which is not meant because this project is nearer. */
   readonly above?: string;
@@ -92,7 +92,7 @@ function openNamed(outline: ManifestOutline, config: string): OpenProject {
 function folderOf(outline: ManifestOutline): ProjectFolder {
   if (outline.kind === 'absent')
     return projectFolder(outline.root, registeredRecords(outline.root));
-  // What could not be read may be the name of the records folder.
+  // The name of the records folder may be in the part that could not be read.
   const isUnread = outline.kind === 'broken' && outline.pidsDir === join(outline.root, '.pids');
   const registered = isUnread ? registeredRecords(outline.root) : undefined;
   return folderOfManifest(registered === undefined ? outline : { ...outline, pidsDir: registered });

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { ProjectFolder } from './folder.ts';
 import { folderIdOf } from './project-id.ts';
 
-/** What a record says of its project. */
+/** Makes the fields by which a record names its project. */
 export function recordedProject({ root, id }: Pick<ProjectFolder, 'root' | 'id'>): {
   readonly project: string;
   readonly projectId?: string;
@@ -45,7 +45,7 @@ export function whyOfAnotherProject(
   return `it belongs to the project ${project}`;
 }
 
-/** What `whyOfAnotherProject` says of a record that another manifest of the same folder has written. */
+/** The answer of `whyOfAnotherProject` for a record that another manifest of the same folder has written. */
 export const OF_OTHER_MANIFEST = 'it belongs to another manifest of this folder';
 
 /** Tells whether a record is of the project that another manifest in this very folder makes. */

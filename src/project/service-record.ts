@@ -42,7 +42,7 @@ export interface RecordedGroup {
   readonly view?: string;
 }
 
-/** What only the record of a one-off (`devctl run`) has. */
+/** The fields that only the record of a one-off (`devctl run`) has. */
 export interface OneOff {
   /**
    * True when the leader is in the session of a terminal and in the process group of `devctl run`. Else
@@ -124,7 +124,7 @@ export interface ServiceRecord {
   readonly readyPorts?: readonly number[];
   readonly dependsOn: readonly string[];
   readonly stop: StopSettings;
-  /** What the manifest protected when the run began. Missing: nothing. */
+  /** The protection that the manifest asked for when the run began. Missing: none. */
   readonly protection?: ProtectionSettings;
   /** Says later whether the manifest has changed since this run began. Missing: nobody can tell. */
   readonly definition?: RecordedDefinition;

@@ -15,7 +15,7 @@ export interface SupervisorRecord {
   readonly identity: Identity;
   /** Absolute path of the Unix socket of its API. */
   readonly socket: string;
-  /** What it contains its services with, and why not with the rest. */
+  /** The means by which it contains its services, and why it lacks the others. */
   readonly capabilities: Capabilities;
   /** Absolute path of the control group that contains the groups of the runs; null when there is none. */
   readonly groups: string | null;

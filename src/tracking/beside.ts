@@ -8,7 +8,7 @@ import { variantIn } from '../project/project-id.ts';
 import { readFolderRecords } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 
-/** What the other records folders of a project folder name. */
+/** The runs and processes that the other records folders of a project folder name. */
 export interface RecordsBeside {
   /** The services of other manifests. */
   readonly others: readonly ServiceRecord[];

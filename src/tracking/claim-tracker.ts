@@ -105,7 +105,7 @@ export interface ClaimTrackerOptions {
   readonly readOpenFiles?: (snapshot: Snapshot) => Promise<OpenFileEvidence>;
 }
 
-/** What is known before the first scan: no process is ours. */
+/** The claims before the first scan: no process is ours. */
 export const NO_CLAIMS = {
   claims: new Map(),
   spared: [],

@@ -128,7 +128,7 @@ function isNumberInUse(
   return byPid.has(pid) || bySession.has(pid) || byGroup.has(pid);
 }
 
-/** What tells the cookies of this project from all others. Which ids live elsewhere is found out when it matters. */
+/** Gathers the facts that tell this project's cookies from all others. Ids that live elsewhere are added later. */
 export function projectIdentity({
   paths,
   marks,

@@ -48,10 +48,7 @@ export function createIdleScan(
   };
 }
 
-/**
- * What a full scan that saw nothing new leaves behind, so that the next scan need not read the whole
- * table.
- */
+/** The result of a full scan that saw nothing new. With it, the next scan need not read the whole table. */
 export interface IdleBaseline {
   readonly snapshot: Snapshot;
   readonly claims: readonly Claim[];

@@ -24,7 +24,7 @@ import { readFolderRecords } from '../project/records.ts';
 import { readProjectState } from './project-state.ts';
 import { findResidents, isAtSamePathElsewhere, isInOtherNamespace } from './residents.ts';
 
-/** What is known of other projects whose marks were met. */
+/** The other projects whose marks were met, as far as they are known. */
 export interface OtherProjectsFound {
   /** The processes that their records name. */
   readonly recorded: readonly RecordedElsewhere[];
@@ -256,8 +256,8 @@ interface NamedByOthers {
 }
 
 /**
- * Reads the records of every other project of this user, by the registry and by where supervisors work. What is recorded
- * of another boot or namespace is left out: none of it lives here.
+ * Reads the records of every other project of this user, by the registry and by where supervisors work. Logs of
+ * runs of another boot or namespace are left out, because none of these runs lives here.
  */
 export function recordsOfOthers(own: ProjectFolder, snapshot: Snapshot): NamedByOthers {
   const registry = readRegistry();

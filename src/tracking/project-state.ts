@@ -41,7 +41,7 @@ export interface ProjectState {
   readonly nameless?: readonly LedgerEntry[];
   /** Records of other projects in this folder: of another manifest, or through a shared `pidsDir`. */
   readonly foreign: readonly ServiceRecord[];
-  /** What the other records folders of this project folder name; missing: nothing. */
+  /** The runs and processes that the other records folders of this project folder name; missing: none. */
   readonly beside?: RecordsBeside;
   readonly supervisor: SupervisorRecord | null;
   readonly legacy: readonly LegacyEntry[];
@@ -49,9 +49,9 @@ export interface ProjectState {
   readonly lease: LeaseRecord | null;
   /** Files that could not be read or believed; their processes are found by other evidence. */
   readonly problems: readonly RecordProblem[];
-  /** What the manifest protects, or did when a run began that has a record. */
+  /** The protection that the manifest asks for, joined with the one that each recorded run began with. */
   readonly protection: ProtectionSettings;
-  /** What the records of a folder name that is perhaps the original after a move; missing: it is certain. */
+  /** The processes that the records name where this folder may be the original after a move; missing: none. */
   readonly perhapsOurs?: readonly PerhapsOurs[];
   /** Run ids of one-offs that do not concern this command: their records and ledgers are left out. */
   readonly exempt: readonly string[];

@@ -1,6 +1,6 @@
 import { SAMPLE_MS } from '../history/samples.ts';
 
-/** What the last scan has shown, as far as the pause before the next one depends on it. */
+/** The findings of the last scan on which the pause before the next one depends. */
 export interface LastScan {
   /** True when a process of ours has come or gone, or has moved to another group or session. */
   readonly changed: boolean;

@@ -26,7 +26,7 @@ import { recordClaims } from './write-ledger.ts';
 export interface WitnessContext {
   readonly table: ProcessTable;
   readonly self: Identity;
-  /** What the records said when this process began. What it starts itself comes from `runs`. */
+  /** The records as they were when this process began. Runs that it starts itself come from `runs`. */
   readonly initialState: ProjectState;
   readonly runs: WatchedRuns;
   /** Picks the claims to witness. Missing: all of the project. */

@@ -4,7 +4,7 @@ import { projectFolder } from '../../src/project/folder.ts';
 import { readRecord } from '../../src/project/records.ts';
 import { devctl } from '../support/devctl.ts';
 import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -94,7 +94,7 @@ test('adopt after the supervisor was killed: the same processes run on, with exi
   expect(project.oracle.everything()).toEqual([]);
 });
 
-eachMode(['adopt', 'start other'])('an interrupted restart goes on with: %s', async (by) => {
+fullTest.each(['adopt', 'start other'])('an interrupted restart goes on with: %s', async (by) => {
   await using project = await temporaryProject({
     services: {
       task: {

@@ -34,7 +34,7 @@ describe.runIf(hasSubreaper && hasTmux)('attach', () => {
       );
     await terminal.type('devctl attach web; echo code=$?');
     await sees(/attached to web \(pid \d+\): Ctrl-\] detaches/);
-    // What it has written before, and the size of our terminal.
+    // Its earlier output, and then the size of our terminal.
     await sees(/tty true 80x24[\s\S]*size 100x(39|40)/);
     await terminal.press('h');
     await sees(/read "h"/);
@@ -88,7 +88,7 @@ describe.runIf(hasSubreaper && hasTmux)('attach', () => {
     await until(async () => /code=143/.test(await terminal.screen()));
     expect(await terminal.modes()).toEqual(before);
 
-    // What the first one has printed may still be in the scrollback.
+    // The output of the first one may still be in the scrollback.
     await terminal.type('echo next; devctl attach web; echo second=$?');
     const second = await attached();
     await until(async () => /next[\s\S]*attached to web/.test(await terminal.screen()));

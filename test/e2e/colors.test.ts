@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl, devctlWith } from '../support/devctl.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -9,7 +10,7 @@ import { until } from '../support/until.ts';
 const lacksTmux = spawnSync('tmux', ['-V']).error !== undefined;
 const tell = (file: string) => `echo "\${FORCE_COLOR-no} \${PYTHONUNBUFFERED-no}" >> ${file}`;
 
-test.skipIf(lacksTmux)(
+fullTest.skipIf(lacksTmux)(
   'a service that was started on a terminal may use colours, probes and stop commands may not',
   async () => {
     const web = {

@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { killAtOnce, service } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -144,34 +145,37 @@ test('doctor: each problem is named with the command that mends it', async () =>
   );
 });
 
-test('start says that logs cannot be rotated here, and doctor names those that have grown', async () => {
-  await using project = await temporaryProject({
-    logs: { maxSize: '1MB' },
-    services: { web: { command: 'head -c 12000000 /dev/zero; echo ready; exec sleep 100' } },
-  });
-  const env = { DEVCTL_PROCESS_TABLE: 'portable' };
-  const ask = async (command: string, asked: object) =>
-    JSON.parse((await devctlWith(project, asked, command, '--json')).stdout);
-  const logs = async (asked: object) => {
-    const { findings } = await ask('doctor', asked);
-    return (findings as { check: string }[]).filter(({ check }) => check === 'logs');
-  };
-  const why = 'logs are not rotated, and grow: turned off by';
-  const told = { level: 'warning', message: expect.stringContaining(why) };
-  expect(await logs({ env })).toMatchObject([told]);
-  expect((await ask('status', {})).problems).toEqual([]);
-  await devctlWith(project, { env }, 'start');
-  const problems = await until(async () => {
-    const found: readonly string[] = (await ask('status', {})).problems;
-    return found.length > 0 ? found : null;
-  });
-  expect(problems).toEqual([
-    expect.stringMatching(/^the log of web has 1\d.*rotated at 1 ?MB; why: devctl doctor$/),
-  ]);
-  const grown = { level: 'problem', message: expect.stringContaining('the log of web has') };
-  expect(await logs({ env })).toMatchObject([grown]);
-  expect(await devctlWith(project, { env }, 'stop')).toMatchObject({ exitCode: 0 });
-});
+fullTest(
+  'start says that logs cannot be rotated here, and doctor names those that have grown',
+  async () => {
+    await using project = await temporaryProject({
+      logs: { maxSize: '1MB' },
+      services: { web: { command: 'head -c 12000000 /dev/zero; echo ready; exec sleep 100' } },
+    });
+    const env = { DEVCTL_PROCESS_TABLE: 'portable' };
+    const ask = async (command: string, asked: object) =>
+      JSON.parse((await devctlWith(project, asked, command, '--json')).stdout);
+    const logs = async (asked: object) => {
+      const { findings } = await ask('doctor', asked);
+      return (findings as { check: string }[]).filter(({ check }) => check === 'logs');
+    };
+    const why = 'logs are not rotated, and grow: turned off by';
+    const told = { level: 'warning', message: expect.stringContaining(why) };
+    expect(await logs({ env })).toMatchObject([told]);
+    expect((await ask('status', {})).problems).toEqual([]);
+    await devctlWith(project, { env }, 'start');
+    const problems = await until(async () => {
+      const found: readonly string[] = (await ask('status', {})).problems;
+      return found.length > 0 ? found : null;
+    });
+    expect(problems).toEqual([
+      expect.stringMatching(/^the log of web has 1\d.*rotated at 1 ?MB; why: devctl doctor$/),
+    ]);
+    const grown = { level: 'problem', message: expect.stringContaining('the log of web has') };
+    expect(await logs({ env })).toMatchObject([grown]);
+    expect(await devctlWith(project, { env }, 'stop')).toMatchObject({ exitCode: 0 });
+  },
+);
 
 async function holdPort(port: number): Promise<AsyncDisposable> {
   const server = createServer().listen(port, '127.0.0.1');

@@ -68,17 +68,20 @@ eachMode<[string, readonly string[]]>([
   },
 );
 
-test('a stop of the project whose environment was read does not touch the service that has read it', async () => {
-  await using first = await temporaryProject(printing);
-  await using second = await startBoth(first);
-  const before = second.oracle.everything().map(({ pid }) => pid);
-  const stop = await devctl(first, 'stop', '--force');
-  expect(stop.exitCode, stop.stdout + stop.stderr).toBe(0);
-  expect(first.oracle.everything()).toEqual([]);
-  expect(second.oracle.everything().map(({ pid }) => pid)).toEqual(before);
-});
+fullTest(
+  'a stop of the project whose environment was read does not touch the service that has read it',
+  async () => {
+    await using first = await temporaryProject(printing);
+    await using second = await startBoth(first);
+    const before = second.oracle.everything().map(({ pid }) => pid);
+    const stop = await devctl(first, 'stop', '--force');
+    expect(stop.exitCode, stop.stdout + stop.stderr).toBe(0);
+    expect(first.oracle.everything()).toEqual([]);
+    expect(second.oracle.everything().map(({ pid }) => pid)).toEqual(before);
+  },
+);
 
-eachMode<[string, Readonly<Record<string, string>>]>([
+fullTest.each<[string, Readonly<Record<string, string>>]>([
   ['without control groups', { DEVCTL_CGROUP: 'off' }],
   ['with control groups', {}],
 ])('nor when its supervisor was killed: the records there name it, %s', async (_name, env) => {

@@ -108,7 +108,7 @@ fullTest.runIf(hasSubreaper)(
   },
 );
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'of two guards, one below the other, the inner one is asked and ended first',
   async () => {
     await using project = await temporaryProject();
@@ -260,7 +260,7 @@ const LATE_SUPERVISOR = `
     process.exit();
   });`;
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'a supervisor that comes up while a stop asks the guards is ended as well',
   async () => {
     await using project = await started({ web: service('sleeper') });

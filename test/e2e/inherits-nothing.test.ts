@@ -8,7 +8,7 @@ import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl } from '../support/devctl.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { service } from '../support/services.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -103,7 +103,7 @@ test('a service that reads stdin stays alive, and its stdin can be written to', 
   expect(project.oracle.processes().map(({ pid }) => pid)).toEqual(first);
 });
 
-test('esbuild --watch as a service stays alive, watches, and is gone after stop', async () => {
+fullTest('esbuild --watch as a service stays alive, watches, and is gone after stop', async () => {
   const esbuild = createRequire(import.meta.url).resolve('esbuild/bin/esbuild');
   const args = ['in.js', '--outfile=out.js', '--watch'];
   await using project = await temporaryProject(

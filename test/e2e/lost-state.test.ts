@@ -140,7 +140,7 @@ fullTest('stop ends all when the supervisor is stopped by a debugger', async () 
   expect(supervisor).toMatchObject({ ended: true });
 });
 
-test('start replaces a supervisor that is stopped and whose records are gone', async () => {
+fullTest('start replaces a supervisor that is stopped and whose records are gone', async () => {
   await using project = await temporaryProject({ services: { fan: service('fan', ['3']) } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   await signalSupervisor(project, 'SIGSTOP');

@@ -5,7 +5,7 @@ import { bystander } from '../support/bystander.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
 import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
-import { eachMode, fullTest, test } from '../support/sets.ts';
+import { eachMode, fullTest } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
 const services = { web: service('own-session'), db: service('fan', ['1'], { dependsOn: ['web'] }) };
@@ -53,7 +53,7 @@ eachMode(PLACES)('start, status and stop work in a project path with %s', async 
   expect(existsSync(project.file('owned'))).toBe(false);
 });
 
-test('a project path that is too long for its records is refused', async () => {
+fullTest('a project path that is too long for its records is refused', async () => {
   // PATH_MAX is 4,096 bytes with the NUL (limits.h(0p)): the folder fits, a record in it does not.
   await using above = await temporaryProject();
   const rest = 4_060 - above.root.length - 1;
@@ -77,22 +77,25 @@ test('a project path that is too long for its records is refused', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('a project is kept apart from folders whose names look the same or begin the same', async () => {
-  const name = '\u5de5\u5177 \u{1f468}\u200d\u{1f469} caf\u00e9';
-  await using project = await temporaryProject({ services }, {}, name);
-  const names = [name.normalize('NFD'), `${name}2`, `${name} (deleted)`, name.slice(0, -1)];
-  const twins = names.map((twin) => `../${twin}`);
-  for (const twin of twins) mkdirSync(project.file(twin));
-  const innocent = await Promise.all(
-    twins.map((twin) => bystander('npm test', project.file(twin))),
-  );
-  try {
-    await expectRoundTrip(project);
-    expect(innocent.filter((one) => !one.alive())).toEqual([]);
-  } finally {
-    await Promise.all(innocent.map((one) => one[Symbol.asyncDispose]()));
-  }
-});
+fullTest(
+  'a project is kept apart from folders whose names look the same or begin the same',
+  async () => {
+    const name = '\u5de5\u5177 \u{1f468}\u200d\u{1f469} caf\u00e9';
+    await using project = await temporaryProject({ services }, {}, name);
+    const names = [name.normalize('NFD'), `${name}2`, `${name} (deleted)`, name.slice(0, -1)];
+    const twins = names.map((twin) => `../${twin}`);
+    for (const twin of twins) mkdirSync(project.file(twin));
+    const innocent = await Promise.all(
+      twins.map((twin) => bystander('npm test', project.file(twin))),
+    );
+    try {
+      await expectRoundTrip(project);
+      expect(innocent.filter((one) => !one.alive())).toEqual([]);
+    } finally {
+      await Promise.all(innocent.map((one) => one[Symbol.asyncDispose]()));
+    }
+  },
+);
 
 fullTest('a project is the same through a symbolic link and from a folder below it', async () => {
   await using project = await temporaryProject({ services }, { 'src/x.ts': '' });
@@ -127,7 +130,7 @@ fullTest('devctl works where every folder for the socket is too long or missing'
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('services may have names that every JavaScript object has', async () => {
+fullTest('services may have names that every JavaScript object has', async () => {
   const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '0'];
   const [first = '', ...others] = names;
   await using project = await temporaryProject({

@@ -65,7 +65,7 @@ test('a task that has succeeded is done for every command until a stop', async (
     ['never', 'failed', 'waits for flaky, which failed'],
   ]);
   expect((await statusReport(project)).exitCode).toBe(3);
-  // What was never started has not failed.
+  // A service that was never started has not failed.
   const told = await devctl(project, 'report');
   expect(told.stdout).toMatch(
     /^flaky failed; never is blocked \(waits for flaky, which failed\)\n/,

@@ -150,7 +150,7 @@ const SERVER = (port: number): string =>
 const watched = (command: string | readonly string[], file: string) => ({ command, file });
 const shape = (name: string) => watched(fixture('watcher', name, './server.mjs'), 'watched');
 
-eachMode([
+fullTest.each([
   ['node --watch', watched('node --watch server.mjs', 'server.mjs')],
   ['nodemon and ts-node-dev', shape('fork')],
   ['nodemon --exec', shape('shell')],
@@ -274,7 +274,7 @@ fullTest(
   },
 );
 
-eachMode([false, true])(
+fullTest.each([false, true])(
   'a service whose port is closed is not called up by the next start (supervisor killed: %s)',
   async (killed) => {
     const [port = 0] = await freePorts(1);

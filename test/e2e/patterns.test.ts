@@ -20,24 +20,27 @@ const SLOW = [
 /** A command that writes 60 KB without a line end, and stays. */
 const LONG_LINE = "head -c 60000 /dev/zero | tr '\\0' a; exec sleep 1000";
 
-test('a readiness probe is over when its time is, whatever its pattern and the output are', async () => {
-  const services = SLOW.map((log, index) => [
-    `web${index}`,
-    { command: LONG_LINE, ready: { log, timeout: '3s' } },
-  ]);
-  await using project = await temporaryProject({ services: Object.fromEntries(services) });
-  const { exitCode, report } = await startReport(project);
-  expect(exitCode).toBe(1);
-  for (const { name, state, reason, tookMs } of report.services) {
-    expect([name, state, reason]).toEqual([
-      name,
-      'unhealthy',
-      expect.stringMatching(/^not ready after 3 s: no line matches/),
+fullTest(
+  'a readiness probe is over when its time is, whatever its pattern and the output are',
+  async () => {
+    const services = SLOW.map((log, index) => [
+      `web${index}`,
+      { command: LONG_LINE, ready: { log, timeout: '3s' } },
     ]);
-    // Each of them took 11 s and more.
-    expect(tookMs).toBeLessThan(10_000);
-  }
-});
+    await using project = await temporaryProject({ services: Object.fromEntries(services) });
+    const { exitCode, report } = await startReport(project);
+    expect(exitCode).toBe(1);
+    for (const { name, state, reason, tookMs } of report.services) {
+      expect([name, state, reason]).toEqual([
+        name,
+        'unhealthy',
+        expect.stringMatching(/^not ready after 3 s: no line matches/),
+      ]);
+      // Each of them took 11 s and more.
+      expect(tookMs).toBeLessThan(10_000);
+    }
+  },
+);
 
 fullTest('a match behind 60 KB without a line end is found', async () => {
   const command = `${LONG_LINE.replace('exec', 'printf " listening on 7"; exec')}`;
@@ -60,27 +63,30 @@ fullTest('a liveness probe with such a pattern leaves the supervisor free', asyn
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test('a stop is as fast with such patterns, and an argument of 100 KB, as without', async () => {
-  const protect = ['(?:a|aa)+[y]$'];
-  await using project = await temporaryProject({
-    services: { web: { command: fixture('sleeper') } },
-    sweep: { patterns: ['.*my-watcher', ...SLOW], protect },
-  });
-  await using elsewhere = await temporaryProject();
-  const line = `node server.js ${'a'.repeat(100_000)}`;
-  await using inside = await bystander(line, project.root);
-  await using outside = await bystander(line, elsewhere.root);
-  await using guarded = await bystander(`npm test ${'a'.repeat(100_000)}y`, project.root);
-  await using watcher = await bystander(`${line} my-watcher`, project.root);
-  await devctl(project, 'start');
-  const { exitCode, report } = await stopReport(project);
-  expect(exitCode).toBe(0);
-  // Each of the processes made it 46 s slower.
-  expect(report.tookMs).toBeLessThan(10_000);
-  expect(report.processes.map(({ pid }) => pid)).toContain(watcher.pid);
-  expect(watcher.alive()).toBe(false);
-  for (const innocent of [inside, outside, guarded]) expect(innocent.alive()).toBe(true);
-});
+fullTest(
+  'a stop is as fast with such patterns, and an argument of 100 KB, as without',
+  async () => {
+    const protect = ['(?:a|aa)+[y]$'];
+    await using project = await temporaryProject({
+      services: { web: { command: fixture('sleeper') } },
+      sweep: { patterns: ['.*my-watcher', ...SLOW], protect },
+    });
+    await using elsewhere = await temporaryProject();
+    const line = `node server.js ${'a'.repeat(100_000)}`;
+    await using inside = await bystander(line, project.root);
+    await using outside = await bystander(line, elsewhere.root);
+    await using guarded = await bystander(`npm test ${'a'.repeat(100_000)}y`, project.root);
+    await using watcher = await bystander(`${line} my-watcher`, project.root);
+    await devctl(project, 'start');
+    const { exitCode, report } = await stopReport(project);
+    expect(exitCode).toBe(0);
+    // Each of the processes made it 46 s slower.
+    expect(report.tookMs).toBeLessThan(10_000);
+    expect(report.processes.map(({ pid }) => pid)).toContain(watcher.pid);
+    expect(watcher.alive()).toBe(false);
+    for (const innocent of [inside, outside, guarded]) expect(innocent.alive()).toBe(true);
+  },
+);
 
 const FOR_EVER =
   'may take for ever, because \\1 stands beside repetitions: write out what \\1 means';

@@ -34,8 +34,9 @@ const services = {
 const commanded = shell('sleep 300 &', { stop: { command: 'true' } });
 
 /**
- * What Node itself takes of what is free: a process, a thread for V8's delayed tasks, and its pool, of
- * four threads or of one. With less it does not start at all: it aborts, or waits for ever.
+ * The processes and threads that Node itself takes of those that are free: a process, a thread for V8's
+ * delayed tasks, and its pool, of four threads or of one. With less it does not start at all: it aborts,
+ * or waits for ever.
  */
 const NODE_NEEDS = 6;
 const SMALL_NODE_NEEDS = 3;

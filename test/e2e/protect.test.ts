@@ -60,26 +60,29 @@ describe('protect', () => {
     },
   );
 
-  test('a start and a status after that leave it alone too, and stop --force --unprotected ends it', async () => {
-    const protect = ['^kept-agent'];
-    await using project = await started({ services: { web: withAgent() }, protect });
-    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-    const [first] = agentsOf(project);
-    const twice = await devctl(project, 'stop');
-    expect(twice).toMatchObject({
-      exitCode: 0,
-      stderr: expect.stringContaining('left alone: protected'),
-    });
-    expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
-    const again = await devctl(project, 'start');
-    expect(again.exitCode, again.stderr).toBe(0);
-    expect(again.stderr).not.toContain('left over');
-    expect(agentsOf(project).map(({ pid }) => pid)).toContain(first?.pid);
-    expect(await devctl(project, 'stop', '--unprotected')).toMatchObject({ exitCode: 2 });
-    const all = await devctl(project, 'stop', '--force', '--unprotected');
-    expect(all.exitCode, all.stderr).toBe(0);
-    expect(project.oracle.everything()).toEqual([]);
-  });
+  fullTest(
+    'a start and a status after that leave it alone too, and stop --force --unprotected ends it',
+    async () => {
+      const protect = ['^kept-agent'];
+      await using project = await started({ services: { web: withAgent() }, protect });
+      expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+      const [first] = agentsOf(project);
+      const twice = await devctl(project, 'stop');
+      expect(twice).toMatchObject({
+        exitCode: 0,
+        stderr: expect.stringContaining('left alone: protected'),
+      });
+      expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
+      const again = await devctl(project, 'start');
+      expect(again.exitCode, again.stderr).toBe(0);
+      expect(again.stderr).not.toContain('left over');
+      expect(agentsOf(project).map(({ pid }) => pid)).toContain(first?.pid);
+      expect(await devctl(project, 'stop', '--unprotected')).toMatchObject({ exitCode: 2 });
+      const all = await devctl(project, 'stop', '--force', '--unprotected');
+      expect(all.exitCode, all.stderr).toBe(0);
+      expect(project.oracle.everything()).toEqual([]);
+    },
+  );
 
   test('a leader, and a process that listens on a declared port, is never protected', async () => {
     const [port = 0] = await freePorts(1);

@@ -66,21 +66,24 @@ test('report: shows what a real project did, while it runs and after it was stop
 
 const BEGAN = 'the supervisor began';
 
-test('report: a full stop ends the session, also the session of a killed supervisor', async () => {
-  await using project = await temporaryProject({ services: { web: service('sleeper') } });
-  await devctl(project, 'start');
-  await signalSupervisor(project, 'SIGKILL');
-  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-  const before = JSON.parse((await devctl(project, 'report', '--json')).stdout);
-  expect(before).toMatchObject({
-    moments: [{ what: BEGAN }, { what: 'the supervisor ended' }],
-    earlier: null,
-  });
-  await devctl(project, 'start');
-  const { earlier, moments } = JSON.parse((await devctl(project, 'report', '--json')).stdout);
-  expect(moments).toMatchObject([{ what: BEGAN }]);
-  expect(earlier).not.toBeNull();
-});
+fullTest(
+  'report: a full stop ends the session, also the session of a killed supervisor',
+  async () => {
+    await using project = await temporaryProject({ services: { web: service('sleeper') } });
+    await devctl(project, 'start');
+    await signalSupervisor(project, 'SIGKILL');
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    const before = JSON.parse((await devctl(project, 'report', '--json')).stdout);
+    expect(before).toMatchObject({
+      moments: [{ what: BEGAN }, { what: 'the supervisor ended' }],
+      earlier: null,
+    });
+    await devctl(project, 'start');
+    const { earlier, moments } = JSON.parse((await devctl(project, 'report', '--json')).stdout);
+    expect(moments).toMatchObject([{ what: BEGAN }]);
+    expect(earlier).not.toBeNull();
+  },
+);
 
 fullTest(
   'report: works after a runaway, with a broken manifest, with damaged files and without files',

@@ -263,25 +263,28 @@ fullTest('a one-off that removes the records leaves nothing behind', async () =>
   }
 });
 
-test('a one-off that ends and leaves a process does not make a start give up that is under way', async () => {
-  const waits = 'touch spawned; until [ -e go ]; do sleep 0.05; done; echo ready; exec sleep 600';
-  await using project = await temporaryProject({
-    services: {
-      web: { command: waits, ready: { log: '^ready$', timeout: '10m' } },
-      api: service('sleeper', [], { dependsOn: ['web'] }),
-    },
-  });
-  const left = `touch up; until [ -e spawned ]; do sleep 0.05; done; setsid sleep 60 & exit 0`;
-  const running = startDevctl(project, {}, 'run', '--', 'sh', '-c', left);
-  await until(() => existsSync(project.file('up')));
-  const starting = startDevctl(project, {}, 'start');
-  await until(() => existsSync(project.file('spawned')));
-  const run = await running;
-  expect(run.exitCode, run.stderr).toBe(0);
-  expect(run.stderr).toMatch(/left 1 process behind/);
-  project.write('go', '');
-  const { exitCode, stderr } = await starting;
-  expect(exitCode, stderr).toBe(0);
-  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-  expect(project.oracle.everything()).toEqual([]);
-});
+fullTest(
+  'a one-off that ends and leaves a process does not make a start give up that is under way',
+  async () => {
+    const waits = 'touch spawned; until [ -e go ]; do sleep 0.05; done; echo ready; exec sleep 600';
+    await using project = await temporaryProject({
+      services: {
+        web: { command: waits, ready: { log: '^ready$', timeout: '10m' } },
+        api: service('sleeper', [], { dependsOn: ['web'] }),
+      },
+    });
+    const left = `touch up; until [ -e spawned ]; do sleep 0.05; done; setsid sleep 60 & exit 0`;
+    const running = startDevctl(project, {}, 'run', '--', 'sh', '-c', left);
+    await until(() => existsSync(project.file('up')));
+    const starting = startDevctl(project, {}, 'start');
+    await until(() => existsSync(project.file('spawned')));
+    const run = await running;
+    expect(run.exitCode, run.stderr).toBe(0);
+    expect(run.stderr).toMatch(/left 1 process behind/);
+    project.write('go', '');
+    const { exitCode, stderr } = await starting;
+    expect(exitCode, stderr).toBe(0);
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);

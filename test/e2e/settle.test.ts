@@ -9,7 +9,7 @@ const STAYS = 'exec sleep 1000';
 
 test('a command that ends at once is not up, and start says why', async () => {
   await using project = await temporaryProject({
-    // What fails is waited for until then, however busy the machine is.
+    // The start waits that long for a failure, however busy the machine is.
     settle: '60s',
     services: {
       typo: { command: 'npm rum dev' },

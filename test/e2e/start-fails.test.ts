@@ -4,7 +4,7 @@ import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport } from '../support/reports.ts';
 import { service } from '../support/services.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 test('a service that ends before it is ready fails at once, with its exit code and last lines', async () => {
@@ -111,20 +111,23 @@ test('after a failure the next start goes on with the services that are missing'
   expect(report.services.find(({ name }) => name === 'a')?.alreadyRunning).toBe(true);
 });
 
-test('a program that only the project has, and a script with CRLF, are explained by restart and up too', async () => {
-  await using project = await temporaryProject(
-    {
-      services: { web: { command: 'mytool --port 1' }, job: { command: ['./run.sh'] } },
-      settle: '60s',
-    },
-    { 'node_modules/.bin/mytool': '#!/bin/sh\n', 'run.sh': '#!/bin/sh\r\n' },
-  );
-  for (const file of ['node_modules/.bin/mytool', 'run.sh']) chmodSync(project.file(file), 0o755);
-  for (const command of ['restart', 'up']) {
-    const { exitCode, stderr } = await devctl(project, command);
-    expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/→ mytool is in \S+\.bin: "command": "npx mytool …" starts it/);
-    expect(stderr).toMatch(/run\.sh cannot be started: its first line ends in CRLF/);
-    expect(stderr).toContain(`sed -i 's/\\r$//' ${project.file('run.sh')}`);
-  }
-});
+fullTest(
+  'a program that only the project has, and a script with CRLF, are explained by restart and up too',
+  async () => {
+    await using project = await temporaryProject(
+      {
+        services: { web: { command: 'mytool --port 1' }, job: { command: ['./run.sh'] } },
+        settle: '60s',
+      },
+      { 'node_modules/.bin/mytool': '#!/bin/sh\n', 'run.sh': '#!/bin/sh\r\n' },
+    );
+    for (const file of ['node_modules/.bin/mytool', 'run.sh']) chmodSync(project.file(file), 0o755);
+    for (const command of ['restart', 'up']) {
+      const { exitCode, stderr } = await devctl(project, command);
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(/→ mytool is in \S+\.bin: "command": "npx mytool …" starts it/);
+      expect(stderr).toMatch(/run\.sh cannot be started: its first line ends in CRLF/);
+      expect(stderr).toContain(`sed -i 's/\\r$//' ${project.file('run.sh')}`);
+    }
+  },
+);

@@ -100,7 +100,7 @@ test('the stop command runs first, in the folder of the service', async () => {
 test('a stop command that fails, hangs or cannot be run is reported and delays nothing', async () => {
   await using project = await temporaryProject({
     services: {
-      fails: service('sleeper', [], { stop: { command: 'exit 3' } }),
+      fails: service('sleeper', [], { stop: { command: 'exit 3', grace: '60s' } }),
       hangs: service('sleeper', [], { stop: { command: 'exec sleep 100', grace: '300ms' } }),
       // Longer than one argument may be (execve(2)).
       huge: service('sleeper', [], { stop: { command: `true ${'x'.repeat(200_000)}` } }),

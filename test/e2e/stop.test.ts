@@ -169,6 +169,16 @@ test('stop --dry-run lists everything with its evidence and signals nothing', as
   expect(project.oracle.everything().map(({ pid }) => pid)).toEqual(before);
 });
 
+test('stop --verbose shows each process, why it is ours, and what held it', async () => {
+  await using project = await temporaryProject({ services: { fan: service('fan', ['2']) } });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const pids = project.oracle.processes().map(({ pid }) => pid);
+  const { stdout } = await devctl(project, 'stop', '--verbose');
+  for (const pid of pids) expect(stdout).toMatch(new RegExp(`^ *${pid} +fan .*SIGTERM`, 'm'));
+  expect(stdout).toMatch(/^ {2}found by .*; ended by SIGTERM \(/m);
+  expect(stdout).toMatch(/^held by: subreaper (yes|no)/m);
+});
+
 test('stop succeeds when nothing runs, and leaves nothing behind', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   for (const args of [['stop'], ['stop', '--force'], ['stop', 'web'], ['stop', '--dry-run']]) {

@@ -18,8 +18,8 @@ async function swept(project: TemporaryProject, ...args: readonly string[]) {
 }
 
 /**
- * Starts a program of `fixtures/` as from another terminal: no process above it is above devctl too. What it prints is in
- * the file `said-NAME`.
+ * Starts a program of `fixtures/` as from another terminal: no process above it is above devctl too. Its output goes
+ * into the file `said-NAME`.
  */
 function startApart(cwd: string, name: string, args: readonly string[], env: object = {}): void {
   const [command = '', ...words] = fixture(name, ...args);

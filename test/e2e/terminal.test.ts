@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { devctl } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { service } from '../support/services.ts';
-import { eachModeIf, test } from '../support/sets.ts';
+import { eachModeIf, fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -56,7 +56,7 @@ test.skipIf(lacksTmux)(
   },
 );
 
-test.skipIf(lacksTmux)('a terminal without columns gets plain lines', async () => {
+fullTest.skipIf(lacksTmux)('a terminal without columns gets plain lines', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   await using terminal = await openTerminal(project);
   await terminal.type('stty cols 0; devctl start; devctl status; echo code=$?; stty cols 100');

@@ -157,7 +157,7 @@ test.runIf(canBeTwo)(
   },
 );
 
-test.runIf(canBeTwo)(
+fullTest.runIf(canBeTwo)(
   'a user without HOME and without an entry in the user database has all commands',
   async () => {
     const nobody = 54_321;

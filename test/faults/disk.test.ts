@@ -18,7 +18,7 @@ import { asUser, installFor, NOBODY } from '../support/zoo/user.ts';
 const isRoot = process.geteuid?.() === 0;
 const STACK = /\n\s+at |TypeError|RangeError|SyntaxError/;
 
-test.runIf(canMount)(
+fullTest.runIf(canMount)(
   'all commands work with records on another file system, and say plainly when it is full',
   async () => {
     await using project = await temporaryProject({

@@ -1,6 +1,8 @@
 import {
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -10,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { acquireLock, type LockRequest } from '../../src/lock/lock.ts';
@@ -72,6 +75,34 @@ test.runIf(process.platform === 'linux')(
     if (lock.kind === 'held') lock.release();
     expect(readdirSync(moved)).not.toContain('lock');
     rmSync(moved, { recursive: true });
+  },
+);
+
+test.runIf(process.platform === 'linux')(
+  'no lock stays in a project that is moved while the lock is taken',
+  async () => {
+    const folder = temporaryRecords();
+    const records = openSync(folder.pidsDir, 'r');
+    const code = `const { workerData: [a, b] } = require('node:worker_threads');
+      const { renameSync } = require('node:fs');
+      for (;;) { renameSync(a, b); renameSync(b, a); }`;
+    const places = [folder.root, `${folder.root}-moved`];
+    const mover = new Worker(code, { eval: true, workerData: places });
+    try {
+      for (let taken = 0; taken < 300; ) {
+        // At the moments when it is elsewhere, the folder is gone.
+        const lock = await acquireLock(folder, request(10, [10])).catch(() => null);
+        if (lock?.kind === 'held') {
+          taken += 1;
+          lock.release();
+        }
+        expect(readdirSync(`/proc/self/fd/${records}`)).not.toContain('lock');
+      }
+    } finally {
+      await mover.terminate();
+      closeSync(records);
+      for (const place of places) rmSync(place, { recursive: true, force: true });
+    }
   },
 );
 

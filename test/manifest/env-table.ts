@@ -1,6 +1,6 @@
 /* biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in env files look like templates */
 
-/** What an env file means, in devctl and, where it differs, in dotenv 17. */
+/** The meaning of an env file, in devctl and, where it differs, in dotenv 17. */
 export interface EnvRow {
   readonly name: string;
   readonly text: string;
@@ -218,7 +218,7 @@ export const ENV_TABLE: readonly EnvRow[] = [
     dotenv: { A: '${constructor-x}' },
   },
 
-  // What is reported. The other lines count.
+  // Files with a line that devctl reports. The other lines count.
   {
     name: 'a colon in place of "="',
     text: 'A: v\nB=2',

@@ -16,7 +16,7 @@ function placeIn(project: TemporaryProject, more: Partial<SpawnPlace> = {}): Spa
   return { cwd: project.root, env: { PATH, ...project.env }, stdio: QUIET, ...more };
 }
 
-/** What a shell prints into a file that it gets as a raw descriptor. */
+/** Returns the output of a shell into a file that it gets as a raw descriptor. */
 async function printed(
   project: TemporaryProject,
   script: string,

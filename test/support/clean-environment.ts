@@ -1,6 +1,6 @@
 /**
  * The environment of a person at a plain shell: without what vitest, CI and colour settings add, and
- * without marks of another devctl above us. What belongs to the test run stays.
+ * without marks of another devctl above us. Variables of the test run stay.
  */
 export function cleanEnvironment(): Record<string, string> {
   const dropped =

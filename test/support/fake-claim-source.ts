@@ -14,7 +14,7 @@ import type { ClaimSource } from '../../src/stopping/engine.ts';
 export const UNATTRIBUTED = '(no service)';
 
 /**
- * What is owned by evidence, scan after scan: the same memory as a real stop has, without the files.
+ * Claims processes by evidence, scan after scan: with the same memory as a real stop has, without the files.
  *
  * Fresh is what the scan before this one saw alive, and no older: a number that was freed any longer
  * ago may already be a stranger's.

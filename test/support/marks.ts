@@ -6,7 +6,7 @@ export function marksOf(mark: string): ProjectMarks {
   return { mark, id: null };
 }
 
-/** What tells the cookies of such a project from others. */
+/** The identity of such a project, which tells its cookies from others. */
 export function projectOf(mark: string, root = '/'): ProjectIdentity {
   return {
     paths: [root],

@@ -11,7 +11,7 @@ const placeCases: fc.Arbitrary<readonly Step[]> = fc.array(
   { minLength: 1, maxLength: 7 },
 );
 
-/** What a run over many cases has seen. */
+/** The figures of a run over many cases. */
 export interface Figures {
   readonly cases: number;
   readonly stops: number;

@@ -17,7 +17,7 @@ import { type Ground, isAlive, keyOf, openGround } from './places.ts';
 import type { SeenProcess } from './seen-process.ts';
 import { until } from './until.ts';
 
-/** What may happen to projects between a start and a stop. */
+/** The deeds that may be done to projects between a start and a stop. */
 export const DEEDS = [
   'start',
   'stop',
@@ -49,10 +49,10 @@ export interface Step {
   readonly other: number;
 }
 
-/** What went wrong in one case, and what it took. */
+/** The faults of one case, and the deeds and stops that it took. */
 export interface Played {
   readonly faults: readonly string[];
-  /** What was done, for people. */
+  /** The deeds that were done, for people. */
   readonly told: readonly string[];
   readonly stops: number;
 }

@@ -42,7 +42,7 @@ export interface Ground extends AsyncDisposable {
   residents(): readonly SeenProcess[];
 }
 
-/** What one start has started. */
+/** The processes that one start has started. */
 export interface Run {
   /** The folder where it was started. */
   readonly path: string;

@@ -1,4 +1,4 @@
-/** What the oracle reads about one process, whatever devctl thinks of it. */
+/** The facts that the oracle reads about one process, whatever devctl thinks of it. */
 export interface SeenProcess {
   readonly pid: number;
   /** The start time in the units of the platform; with the pid, an identity. Only compared for equality. */

@@ -59,7 +59,7 @@ export async function findTerminal(
 
 /** The terminal of the person. */
 export interface OwnTerminal {
-  /** What is typed. It ends when the terminal is closed. */
+  /** The bytes that the person types. They end when the terminal is closed. */
   readonly typed: AsyncIterable<Buffer>;
   /** Resolves when the terminal has taken the bytes. */
   write(bytes: Buffer): Promise<void>;

@@ -1,4 +1,4 @@
-/** What a person has typed, as far as the key that detaches. */
+/** The keys that a person has typed, up to the key that detaches. */
 export interface TypedKeys {
   /** For the service. */
   readonly keys: Buffer;
@@ -12,7 +12,7 @@ export interface TypedKeys {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
 const DETACH = /\u001d|\u001b\[93;5(?::\d)?u|\u001b\[27;5;93~/;
 
-/** Cuts what was typed at the key that detaches. What comes after it is for nobody. */
+/** Cuts typed bytes at the key that detaches. Nobody gets the bytes after it. */
 export function cutAtDetach(typed: Buffer): TypedKeys {
   const found = DETACH.exec(typed.toString('latin1'));
   return { keys: found ? typed.subarray(0, found.index) : typed, detach: found !== null };

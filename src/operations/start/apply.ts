@@ -17,7 +17,7 @@ import type { StartResult } from './result.ts';
 import { requireUsableCompose, type StartOptions, startLocked } from './start.ts';
 import { requireTerminals } from './terminals.ts';
 
-/** What brings the running services in line with the manifest. Each list is in the order of the manifest. */
+/** The steps that bring the running services in line with the manifest. Each list is in the order of the manifest. */
 export interface ApplyPlan {
   readonly restart: readonly PlannedRestart[];
   readonly start: readonly string[];

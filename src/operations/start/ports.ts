@@ -91,7 +91,7 @@ function refuseHeldSockets(
   for (const { service, path } of wanted) {
     const holders = findUnixListeners(path, snapshot);
     const [stranger] = holders;
-    // What was bound there before, and is not reached any more, is listed too.
+    // The list also has sockets that were bound there before, and that no caller reaches any more.
     if (!stranger || holders.some(({ identity }) => ours.has(identity.pid))) continue;
     const { pid } = stranger.identity;
     const what = `${describeCommand(snapshot, stranger)} (pid ${pid})`;

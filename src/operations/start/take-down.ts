@@ -61,7 +61,7 @@ function firstFailure(
   return byThemselves.sort((a, b) => a.tookMs - b.tookMs)[0]?.name;
 }
 
-/** Describes a service whose processes are gone now. Whatever had ended before keeps its state. */
+/** Describes a service whose processes are gone now. A service that had ended before keeps its state. */
 function endOf(service: StartedService, isTask: boolean, reason: string): StartedService {
   const { state, done } = service;
   if (done || state === 'failed' || state === 'exited') return service;

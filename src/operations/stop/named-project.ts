@@ -172,7 +172,7 @@ function removedProject(path: string, running: readonly RunningProject[]): Named
     project: { folder, outline: noManifestIn(path), shownBy: 'name' },
     maySweep: !isReplaced,
     forget() {
-      // What is registered at a path that is there again may be the project that has it now.
+      // Where the path is there again, a registered project may be the one that has the path now.
       const goneToo = isReplaced ? [] : registered.map((entry) => entry.id);
       for (const one of [...ids, ...goneToo]) forgetProject(folderIdOf(one));
     },

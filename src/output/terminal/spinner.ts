@@ -97,13 +97,13 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
   };
 }
 
-/** What is being done to a service, and since when in ms. */
+/** The work on a service, and since when in ms. */
 interface Work {
   readonly doing: string;
   readonly sinceMs: number;
 }
 
-/** What the spinner shows. */
+/** The state that the spinner shows. */
 interface Pending {
   /** The services that are not done. */
   readonly pending: ReadonlyMap<string, Work>;

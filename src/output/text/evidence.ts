@@ -1,6 +1,6 @@
 import type { EvidenceKind } from '../../ownership/evidence-kinds.ts';
 
-/** What each evidence says of a process. */
+/** The meaning of each kind of evidence about a process. */
 const MEANING: { readonly [Kind in EvidenceKind]: string } = {
   leader: 'it is the command of the service',
   cgroup: 'it is in the control group of the run',

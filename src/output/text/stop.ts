@@ -13,12 +13,13 @@ import { legendOf } from './evidence.ts';
  * Prints a stop for people: the stopped services, what was found on the way, and the proof.
  *
  * @param why true: a dry run also says why each process is ours
+ * @param verbose true: also each process, and how the processes were found, held and ended
  */
 export function printStopReport(
   report: StopReport,
   color: boolean | undefined,
   stream: NodeJS.WriteStream = process.stdout,
-  why = false,
+  { why = false, verbose = false }: { readonly why?: boolean; readonly verbose?: boolean } = {},
 ): void {
   const out = themeFor(stream, color);
   const write = (line: string): void => {
@@ -46,10 +47,13 @@ export function printStopReport(
   for (const line of unrecordedInWords(report)) write(`${out.green('✓')} ${line}`);
   const others = report.processes.filter(({ service }) => service === null);
   if (others.length > 0) {
-    write(`${out.green('✓')} ended ${others.length} more that no service record names:`);
-    for (const line of processTable(others.slice(0, 10), true)) write(`  ${line}`);
-    if (others.length > 10) write(`  … and ${others.length - 10} more (--json has them all)`);
+    const end = verbose ? '' : ':';
+    write(`${out.green('✓')} ended ${others.length} more that no service record names${end}`);
   }
+  const shown = verbose ? report.processes : others.slice(0, MOST_OTHERS);
+  if (shown.length > 0) for (const line of processTable(shown, true)) write(`  ${line}`);
+  const more = verbose ? 0 : others.length - shown.length;
+  if (more > 0) write(`  … and ${more} more (--verbose has them all)`);
   for (const line of outsideInWords(report)) write(`  ${line}`);
   if (report.survivors.length > 0) {
     write(out.red(`${report.survivors.length} still alive:`));
@@ -59,13 +63,18 @@ export function printStopReport(
   for (const line of report.containers ? containersStopLines(report.containers, out) : [])
     write(line);
   printNotes(report, color);
-  if (report.forced && report.processes.length > 0) write(meansInWords(report.processes));
+  if ((report.forced || verbose) && report.processes.length > 0)
+    write(meansInWords(report.processes));
   const { services, processes } = report;
   // Where the proof is complete, the means of it are of no interest.
-  if (services.length + processes.length > 0 && report.proof.strength !== 'complete')
+  const isOfInterest = verbose || report.proof.strength !== 'complete';
+  if (services.length + processes.length > 0 && isOfInterest)
     write(out.dim(`held by: ${capabilitiesInWords(report.capabilities)}`));
   write(verdict(report, out));
 }
+
+/** Most lines about processes that no record names. */
+const MOST_OTHERS = 10;
 
 /** Most lines about processes outside of sessions. */
 const MOST_OUTSIDE = 10;
@@ -88,7 +97,7 @@ function outsideInWords({ processes }: StopReport): readonly string[] {
     return `ended outside of its session: ${line} (${count})`;
   });
   const more = pids.size - lines.length;
-  return more > 0 ? [...lines, `… and ${more} more commands (--json has them all)`] : lines;
+  return more > 0 ? [...lines, `… and ${more} more commands (--verbose has them all)`] : lines;
 }
 
 /** Describes services without a record, whose processes say themselves to which service they belong. */

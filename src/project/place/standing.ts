@@ -21,7 +21,7 @@ import {
 import { lookUpProject, type RegistryEntry } from './registry.ts';
 import { type Belonging, isSamePlace, judgeBelonging, type Surroundings } from './same-project.ts';
 
-/** What `project.json` proves about a folder. */
+/** The facts that `project.json` proves about a folder. */
 export interface FolderStanding {
   /** 'unknown': there is no record of the project, or it cannot be believed, so the path decides. */
   readonly standing: Belonging | 'unknown';

@@ -80,7 +80,7 @@ export const SPEC_FD = 3;
 /** The descriptor on which it says what it has spawned. It is closed when the process has become `cat`. */
 export const REPORT_FD = 4;
 
-/** What the leader of the session is to spawn. */
+/** The program that the leader of the session is to spawn, and the terminal for it. */
 export interface TerminalSpec {
   readonly file: string;
   readonly args: readonly string[];
@@ -94,7 +94,7 @@ export interface TerminalSpec {
   readonly name: string;
 }
 
-/** What it has spawned, or why not. */
+/** The process that the leader has spawned, or why it could not. */
 export type TerminalReport =
   | { readonly pid: number }
   | { readonly error: string; readonly errno?: string | null };

@@ -106,7 +106,7 @@ export const loseHealth: Move<In<'running' | 'ready' | 'unhealthy'>, On<'healthL
   const { leader, kind } = state;
   const isIll = kind === 'unhealthy';
   const was = isIll ? state.was : kind;
-  // What is not well already can only be started again, and only by its liveness probe.
+  // A service that is not well already can only be started again, and only by its liveness probe.
   if (isIll && (!restarts || was === 'starting')) return ignore('it is not well already')(state);
   const beUnhealthy = (why: string): Step =>
     enter(state, now, { kind: 'unhealthy', leader, reason: why, was });

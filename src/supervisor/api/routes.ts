@@ -34,7 +34,7 @@ import {
 } from './parse-request.ts';
 import { type Route, STREAMED, type Stream } from './server.ts';
 
-/** What a supervisor can do for its callers. */
+/** The work that a supervisor can do for its callers. */
 export interface SupervisorWork extends Pick<Children, 'hasChildren' | 'runContained'>, Stops {
   readonly hello: Hello;
   readonly services: ServiceTable;

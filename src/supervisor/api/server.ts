@@ -12,7 +12,7 @@ export interface Stream {
   readonly closed: Promise<void>;
 }
 
-/** What a route returns after it has streamed its answer. */
+/** The result of a route that has streamed its answer. */
 export const STREAMED = Symbol('streamed');
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;

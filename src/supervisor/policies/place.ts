@@ -22,7 +22,7 @@ export type OwnWorkingFolder =
   | { readonly kind: 'removed' }
   | { readonly kind: 'unknown'; readonly why: string };
 
-/** What one look shows of the place of the project. */
+/** The findings of one look at the place of the project. */
 export interface PlaceSeen {
   readonly root: string;
   readonly atPath: FolderAtPath;

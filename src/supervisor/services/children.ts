@@ -9,7 +9,7 @@ import { type RunContained, runStopCommand } from '../../services/launch/stop-co
 import type { Reaper } from '../../tracking/reaper.ts';
 import type { RunGroups } from '../../tracking/run-groups.ts';
 
-/** What only the supervisor can do for a stop, because it is the parent of every process. */
+/** The work that only the supervisor can do for a stop, because it is the parent of every process. */
 export interface Children {
   /** True when it has any child left; null when it cannot tell. */
   hasChildren(): Promise<boolean | null>;

@@ -17,7 +17,7 @@ export interface RunProbe {
   readonly controller: AbortController;
 }
 
-/** What has found that a service is not well: its liveness probe, its repeated readiness probe, or its closed sockets. */
+/** The sign that a service is not well: its liveness probe, its repeated readiness probe, or its closed sockets. */
 export type Ill = 'liveness' | 'recheck' | 'sockets';
 
 /** A service as the supervisor knows it. */

@@ -15,7 +15,7 @@ export function rebaseService(service: ResolvedService, from: string, to: string
   };
 }
 
-/** What a start said of all its services, after the move. */
+/** The request of a start after the move, which holds for all its services. */
 export function rebaseRequest(request: Request, from: string, to: string): Request {
   return {
     ...request,

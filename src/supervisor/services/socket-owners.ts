@@ -42,7 +42,7 @@ const LIST_MS = 50;
 /** How long a holder that is not ours stays known, in ms: to search for it takes a look at every process. */
 const STRANGER_MS = 2_000;
 
-/** What is known of the holder of one socket. */
+/** The known holder of one socket, and how long it stays known. */
 interface Known {
   readonly holder: SocketHolder;
   readonly untilMs: number;
@@ -73,7 +73,7 @@ export class SocketOwners {
     return new Set(sockets.filter(({ port }) => ports.includes(port)).map(keyOf));
   }
 
-  /** What the probes of one run of a service may ask. */
+  /** Returns the questions that the probes of one run of a service may ask. */
   forRun(entry: SocketUser): OwnSockets {
     const before = entry.listenedBefore;
     const terms = (scope: SocketTerms['scope']) => ({ service: entry.name, scope, before });

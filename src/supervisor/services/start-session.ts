@@ -30,7 +30,7 @@ export interface StartSession {
   onChange(change: Omit<ServiceChange, 'afterMs'>): void;
 }
 
-/** What became of a start. */
+/** The result of a start. */
 export interface StartOutcome {
   readonly services: readonly StartedService[];
   readonly abandoned: boolean;

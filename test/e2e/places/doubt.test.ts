@@ -304,7 +304,7 @@ fullTest.each<[string, string]>([
   },
 );
 
-test.runIf(canMount && hasSubreaper)('an unmount is no removal', async () => {
+fullTest.runIf(canMount && hasSubreaper)('an unmount is no removal', async () => {
   await using ground = await openGround();
   mkdirSync(ground.path('mounted'));
   ground.write('before', { services: { web: { command: ground.sleep } } });

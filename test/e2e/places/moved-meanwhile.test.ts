@@ -10,12 +10,15 @@ import { until } from '../../support/until.ts';
 
 /** A process that is asked to end makes the file `asked` on the ground, and ends when there is a file `go`. */
 function slow({ path }: Ground): string {
-  return `trap 'touch ${path('asked')}' TERM; until [ -e ${path('go')} ]; do sleep 0.05; done`;
+  return `trap 'touch ${path('asked')}' TERM; echo ready; until [ -e ${path('go')} ]; do sleep 0.05; done`;
 }
+
+/** Before that a SIGTERM would end it without a word. */
+const READY = { log: '^ready$' };
 
 /** Writes the manifest of a project in P with one slow service, and starts it. */
 async function startSlow(ground: Ground, manifest: object = {}): Promise<void> {
-  const web = { command: slow(ground), stop: { grace: '60s' } };
+  const web = { command: slow(ground), ready: READY, stop: { grace: '60s' } };
   ground.write('P', { services: { web }, sweep: { scope: 'off' }, ...manifest });
   const { exitCode, stderr } = await ground.devctl('P', 'start');
   expect(exitCode, stderr).toBe(0);
@@ -125,7 +128,7 @@ const BEST_EFFORT = { DEVCTL_NATIVE: 'off', DEVCTL_CGROUP: 'off' };
 test('a stop whose folder is moved away does not say that nothing is left', async () => {
   await using ground = await openGround(BEST_EFFORT);
   const daemon = `setsid -f env -i ${ground.sleep}`;
-  const web = { command: `${daemon}; ${slow(ground)}`, stop: { grace: '60s' } };
+  const web = { command: `${daemon}; ${slow(ground)}`, ready: READY, stop: { grace: '60s' } };
   await startSlow(ground, { services: { web } });
   await until(() => ground.living().length === 1);
   const result = await whileAtWork(ground, ['stop'], () => moveAway(ground));

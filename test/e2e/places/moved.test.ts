@@ -11,7 +11,7 @@ import { expect } from 'vitest';
 import { expectToEnd, expectToEndNothing } from '../../support/expect-places.ts';
 import { type Ground, isAlive, openGround, type Run } from '../../support/places.ts';
 import { hasSubreaper, killAtOnce } from '../../support/services.ts';
-import { eachMode, eachModeIf, fullTest, test } from '../../support/sets.ts';
+import { eachModeIf, fullTest, test } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
 type Move = (ground: Ground) => Promise<string>;
@@ -121,7 +121,7 @@ eachModeIf(hasSubreaper)([
   expect(ground.residents()).toEqual([]);
 });
 
-test.runIf(hasSubreaper)('a service is started again at the new place', async () => {
+fullTest.runIf(hasSubreaper)('a service is started again at the new place', async () => {
   await using ground = await openGround();
   const command = 'pwd; exec sleep 300';
   ground.write('P', { services: { web: { command, restart: { policy: 'always' } } } });
@@ -137,7 +137,7 @@ test.runIf(hasSubreaper)('a service is started again at the new place', async ()
   expect(await ground.devctl(to, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-eachMode([
+fullTest.each([
   ['before the supervisor has noticed', false],
   ['after the supervisor has noticed', true],
 ])(

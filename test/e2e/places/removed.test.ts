@@ -108,7 +108,7 @@ fullTest('everything ends after manifest and records were removed from the folde
   expect(readdirSync(ground.path('P'))).toEqual([]);
 });
 
-/** What `status --all` says of this ground. */
+/** Lists the projects of this ground that `status --all` names. */
 async function projectsOf(ground: Ground) {
   const { stdout } = await ground.devctl('/', 'status', '--all', '--json');
   const { projects } = JSON.parse(stdout) as {

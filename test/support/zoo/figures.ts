@@ -102,17 +102,17 @@ told to end (*run-ended*); \`stop\` and \`stop --force\`. Five look-alikes stood
 
 ${summary(visits)}
 
-## Who got away where not all was held
+## Behaviours that got away where not all was held
 
 In so many visits of so many. *neither*: no native calls and no cgroup; *portable*: \`ps\` instead of /proc as well. Every
-one of these reports said *best effort*. Whoever is not in this table never got away.
+one of these reports said *best effort*. A behaviour that is not in this table never got away.
 
 ${table(
   ['', ...columns.map(({ title }) => title)],
   escaped.map((name) => [name, ...columns.map((one) => cell(name, one))]),
 )}
 
-## Who is in it
+## All behaviours
 
 ${table(
   ['behaviour', 'caught by'],

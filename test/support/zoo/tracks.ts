@@ -19,7 +19,7 @@ export interface Tracks {
 
 /**
  * Finds the processes of the zoo: those that hold a mark of this folder open, run a program of it, work in it,
- * or have the path of a mark among their arguments. Whoever gets rid of one of these keeps another.
+ * or have the path of a mark among their arguments. A process that gets rid of one of these tracks keeps another.
  */
 export function openTracks(folder: string): Tracks {
   const prefix = `${folder}/`;
@@ -38,7 +38,7 @@ export function openTracks(folder: string): Tracks {
     readdirSync('/proc')
       .filter((pid) => /^\d+$/.test(pid) && mayBeOf(prefix, pid))
       .flatMap((pid) => readProcess(Number(pid)) ?? [])
-      // Who holds a one-off has its command, mark and all, among its arguments.
+      // The `devctl run` of a one-off has its command, mark and all, among its arguments.
       .filter((one) => !one.zombie && nameOf(one) !== null && !isDevctl(one));
   return {
     mark: (name) => join(folder, name),

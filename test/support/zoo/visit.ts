@@ -54,8 +54,8 @@ const TIMEOUT_MS = 180_000;
 const MOST_RUNS = 10;
 
 /**
- * Starts these services in a project of their own, does to the supervisor what the mode says, stops, and looks
- * who is left. Whoever is, is ended.
+ * Starts these services in a project of their own, does to the supervisor what the mode says, stops, and
+ * looks for processes that are left. It ends these.
  */
 export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<Visit> {
   const uid = uidOf(mode);
