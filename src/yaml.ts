@@ -1,6 +1,6 @@
 import { Composer, LineCounter, Parser } from 'yaml';
 
-/** What reading a YAML file came to: its value, or the line and the reason. */
+/** The result of reading a YAML file: its value, or the line and the reason. */
 export type YamlReading =
   | { readonly kind: 'read'; readonly value: unknown }
   | { readonly kind: 'unread'; readonly line: number; readonly why: string };

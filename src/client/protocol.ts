@@ -144,7 +144,7 @@ export interface SupervisedStopRequest {
   readonly declared: readonly DeclaredService[];
   readonly force: boolean;
   readonly graceMs: number | null;
-  /** What becomes of the containers; missing: what a record names is taken down. */
+  /** The wish for the containers. Missing: those that a record names are taken down. */
   readonly containers?: { readonly declared: boolean; readonly volumes: boolean } | undefined;
 }
 

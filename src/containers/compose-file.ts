@@ -31,7 +31,7 @@ export const COMPOSE_OVERRIDES: readonly string[] = COMPOSE_NAMES.map((name) =>
   name.replace(/\.(ya?ml)$/, '.override.$1'),
 );
 
-/** What several compose files say together. */
+/** The content of several compose files together. */
 export interface ComposeModel {
   /** `version:`, which the override file repeats: compose 1.29 refuses two files whose versions differ. */
   readonly version: string | null;

@@ -84,7 +84,7 @@ class ContainersDown {
   readonly #isDamaged: boolean;
   readonly #marks: ContainerMarks;
   readonly #engine: Engine;
-  /** What became of each container that a look has found. */
+  /** The outcome of each container that a look has found. */
   readonly #outcomes = new Map<string, StoppedContainer>();
   readonly #ports = new Set<string>();
 
@@ -114,7 +114,7 @@ class ContainersDown {
     if (this.#record && this.#record.engine.id !== id.value) return this.#unknown(ANOTHER_ENGINE);
     let failure: EngineFailure | null = null;
     let emptyLooks = 0;
-    // What compose was about to make when it was killed may come up a moment later.
+    // A container that a killed compose was about to make may come up a moment later.
     const looksNeeded = this.#record?.state === 'intent' ? 2 : 1;
     for (let look = 0; look < MOST_LOOKS && emptyLooks < looksNeeded; look += 1) {
       if (emptyLooks > 0) await delay(LATE_MS);

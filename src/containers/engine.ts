@@ -113,7 +113,7 @@ export class Engine {
     return this.#findContainers([filter]);
   }
 
-  /** What carries our label. */
+  /** Finds the networks or volumes that carry our label. */
   async findThings(
     kind: 'network' | 'volume',
     marks: ContainerMarks,
@@ -179,7 +179,7 @@ export class Engine {
     return { kind: 'answer', value: [...words] };
   }
 
-  /** What was removed between the two questions is missing in the answer, and makes the exit code 1. */
+  /** A thing that was removed between the two questions is missing in the answer, and makes the exit code 1. */
   async #inspect(args: readonly string[]): Promise<EngineAnswer<string>> {
     const end = await this.#run(args, QUESTION_MS);
     if (end.kind === 'ended' && (end.exitCode === 0 || /No such|not found/i.test(end.stderr)))

@@ -30,7 +30,7 @@ export interface EngineContainer {
   readonly image: string;
 }
 
-/** Reads the answer of `docker inspect`. What is no container is left out. */
+/** Reads the answer of `docker inspect`. Everything else than a container is left out. */
 export function parseContainers(json: string): readonly EngineContainer[] {
   return parseList(json).flatMap((fields) => toContainer(fields) ?? []);
 }

@@ -8,7 +8,7 @@ import { type ContainerMarks, isOurs } from './labels.ts';
 export interface ContainersPlan {
   /** The names for `compose up`, which adds what they depend on. */
   readonly services: readonly string[];
-  /** What each must be before the services start; null: up. */
+  /** The condition that each must meet before the services start; null: up. */
   readonly conditions: ReadonlyMap<string, DependencyCondition | null>;
 }
 
@@ -77,7 +77,7 @@ export function sortByOwner(
   };
 }
 
-/** What is in the way of these compose services: a fixed container name, or a port of the engine's machine. */
+/** An obstacle for a compose service: a fixed container name, or a port of the engine's machine. */
 export interface Collision {
   readonly service: string;
   /** "the name shop-db", "port 5432". */

@@ -16,7 +16,7 @@ export interface KnownName {
   readonly source: NameSource;
 }
 
-/** What the name of a compose project depends on. */
+/** The facts that decide on the name of a compose project. */
 export interface NameFacts {
   /** `containers.project` of the manifest. */
   readonly fromManifest: string | null;
@@ -62,7 +62,7 @@ function ownPart(projectId: string): string {
   return projectId.slice(0, OWN_PART);
 }
 
-/** What compose makes of the name of a folder. */
+/** Makes the name of a folder a name of a compose project, as compose does. */
 export function normaliseName(text: string): string {
   return (
     text

@@ -19,7 +19,7 @@ export interface StoppedThing {
   readonly why: string | null;
 }
 
-/** What a stop did with the containers of the project. */
+/** The outcome of a stop for the containers of the project. */
 export interface ContainersStop {
   /** The endpoint of the engine; null: it is not known. */
   readonly engine: string | null;

@@ -66,7 +66,7 @@ import {
   writeKnownName,
 } from './record.ts';
 
-/** What happens to a compose service while it is started. */
+/** A change of a compose service while it is started. */
 export interface ContainerChange {
   readonly service: string;
   readonly state: 'starting' | 'waiting' | 'ready' | 'failed';
@@ -102,7 +102,7 @@ export interface StartedContainer {
 const HEALTH_POLL_MS = 250;
 
 /**
- * Brings up the containers that services need, and waits until each is healthy. What is not ours is never recreated:
+ * Brings up the containers that services need, and waits until each is healthy. A container that is not ours is never recreated:
  * where the compose project has a container of somebody else, compose is not run at all.
  *
  * @returns nothing where none is needed, or where they are not required and cannot be had, which `warn` is told

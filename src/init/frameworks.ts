@@ -224,7 +224,7 @@ export const FRAMEWORKS: readonly Framework[] = [
 /** The frameworks that a command line runs. */
 export function frameworksIn(text: string): readonly Framework[] {
   const found = FRAMEWORKS.filter(({ pattern }) => pattern.test(text));
-  // What react-router and gunicorn run is named by them, and not once more by its own name.
+  // A program that react-router or gunicorn runs is named by them, and not once more by its own name.
   return found.some(({ name }) => name === 'react-router')
     ? found.filter(({ name }) => name !== 'vite')
     : found;

@@ -198,7 +198,7 @@ function testsOf(
     }));
 }
 
-/** What must be installed before a script can run; null where nothing is missing. */
+/** Says how to install the packages that scripts need; null where nothing is missing. */
 export function missingInstall(repository: Repository): string | null {
   const packages = packagesOf(repository);
   const isShort = ({ folder, dependencies }: Package): boolean => {

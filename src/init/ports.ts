@@ -207,7 +207,7 @@ function portInSource(repository: Repository, service: ProposedService): FoundPo
 const VARIABLE =
   /(?:process\.env|Bun\.env|import\.meta\.env|\benv)(?:\.|\[["'])(\w*PORT)\b(?:["']\])?(?:\s*\)?\s*(?:\|\||\?\?)\s*["'`]?(\d{2,5})\b)?/;
 
-/** What the source of a server says of its port. */
+/** The port in the source of a server. */
 interface Listening {
   /** Null: the variable alone decides. */
   readonly port: number | null;

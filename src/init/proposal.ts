@@ -37,7 +37,7 @@ export interface ProposedOneOff {
 export interface Reading {
   readonly services: readonly ProposedService[];
   readonly oneOffs: readonly ProposedOneOff[];
-  /** What was seen and not taken, and what to do about it. */
+  /** Things that were seen and not taken, and the way to have them. */
   readonly notes: readonly string[];
 }
 
@@ -60,7 +60,7 @@ export interface Proposal extends Reading {
   readonly containers: ProposedContainers | null;
   /** The files that were read and say something about what to run. */
   readonly sources: readonly string[];
-  /** What must be installed before a start: `npm ci`. Null: nothing that devctl can see. */
+  /** The command that installs what a start needs: `npm ci`. Null: nothing is missing, as far as devctl can see. */
   readonly install: string | null;
 }
 

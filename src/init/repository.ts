@@ -1,6 +1,6 @@
 import { fieldsOf, textOfScalar } from '../plain-values.ts';
 
-/** What `init` has read of a repository: texts, and nothing that was run. All paths are relative to its folder, with `/`. */
+/** The texts that `init` has read of a repository; nothing was run. All paths are relative to its folder, with `/`. */
 export interface Repository {
   /** The name of the folder. */
   readonly name: string;

@@ -222,7 +222,7 @@ export interface ContainerSettings {
   /** False: services are started although the containers cannot be. */
   readonly required: boolean;
   readonly timeoutMs: number;
-  /** What a start does where somebody else has started the compose project. */
+  /** The answer of a start where somebody else has started the compose project. */
   readonly adopt: 'refuse' | 'use';
   /** The name of the compose project. Null: see `containers/project-name.ts`. */
   readonly project: string | null;

@@ -84,7 +84,7 @@ export interface StopReport {
   /** The means that the machine has to contain processes, and why others are missing. */
   readonly capabilities: Capabilities;
   readonly proof: Proof;
-  /** What became of the containers; null: the project has none, or this stop does not concern them. */
+  /** The outcome for the containers; null: the project has none, or this stop does not concern them. */
   readonly containers: ContainersStop | null;
 }
 

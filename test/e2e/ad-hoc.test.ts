@@ -51,7 +51,7 @@ test('two services in a row without a manifest: status, logs, restart, a second 
   expect(stopped.exitCode).toBe(0);
   expect(JSON.parse(stopped.stdout)).toMatchObject({ survivors: [] });
   expect(project.oracle.everything()).toEqual([]);
-  // What is stopped is forgotten, and the logs are left.
+  // A service that was stopped is forgotten, and the logs are left.
   expect(await devctl(project, 'restart', 'job')).toMatchObject({ exitCode: 2 });
   expect((await devctl(project, 'logs')).stdout).toContain('ready');
 });

@@ -61,7 +61,7 @@ describe('containers, with a docker that is a stand-in', () => {
     expect(stop).toMatchObject({ exitCode: 0 });
     expect(report.containers).toMatchObject({ left: false, unknown: null });
     expect(report.containers?.networks).toMatchObject([{ removed: true }]);
-    // What depends on the database ends before it.
+    // The container that depends on the database ends before it.
     const { asked, containers: after, networks } = docker.state();
     expect([after, networks]).toEqual([[], []]);
     const stops = asked.filter((line) => line.startsWith('stop'));

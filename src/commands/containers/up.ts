@@ -68,7 +68,7 @@ async function bringUp(
   const progress = openProgress({ color: options.color });
   const endYield = yieldLock(options);
   try {
-    // Who asks for the containers alone wants an answer about them.
+    // A user who asks for the containers alone wants an answer about them.
     const required = { ...settings, required: true };
     return await startContainersAlone(openHost(), folder, required, {
       chosen: names.length === 0 ? 'all' : names,

@@ -243,7 +243,7 @@ function writeManifest(file: string, text: string): void {
   }
 }
 
-/** What `devctl check` says of the manifest that was written. */
+/** Lists what `devctl check` says of the manifest that was written. */
 function problemsOf(file: string, root: string): readonly string[] {
   return examineManifest({ file }).problems.map((found) => formatProblem(found, root));
 }

@@ -41,7 +41,7 @@ export const containersSchema = z.strictObject({
     .enum(['refuse', 'use'])
     .optional()
     .describe(
-      'What to do where somebody else has started the compose project: "refuse" (default): exit code 5. "use": the services use those containers, and devctl never stops them.',
+      'The answer where somebody else has started the compose project: "refuse" (default): exit code 5. "use": the services use those containers, and devctl never stops them.',
     ),
   project: z
     .string()

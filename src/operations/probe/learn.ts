@@ -7,7 +7,7 @@ export interface SeenPort {
   readonly status: number | null;
 }
 
-/** What one run of a service has shown. */
+/** The facts that one run of a service has shown. */
 export interface ShownByRun {
   /** Null: it came up. Else why not. */
   readonly failure: string | null;

@@ -78,7 +78,7 @@ export async function probeServices(
   return new ProbeSession(host, folder, withoutWaiting(manifest), options).run(names);
 }
 
-/** What is to be learned must not be waited for. */
+/** Removes everything that a start would wait for, because that is to be learned. */
 function withoutWaiting(manifest: ResolvedManifest): ResolvedManifest {
   const services = Object.entries(manifest.services).map(
     ([name, service]) => [name, tried(service)] as const,

@@ -105,7 +105,7 @@ function planOf(
   { names, dependents }: Pick<ApplyOptions, 'names' | 'dependents'>,
   look: { readonly state: ProjectState; readonly snapshot: Snapshot },
 ): ApplyPlan {
-  // What the command line has started is not in the manifest, and has not been taken out of it.
+  // A service that the command line has started is not in the manifest, and has not been taken out of it.
   const recorded = look.state.records.flatMap(({ oneOff, adHoc, service }) =>
     oneOff || adHoc ? [] : [service],
   );

@@ -10,7 +10,7 @@ import type { Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { hasContainersRecord } from '../../project/names.ts';
 
-/** What of the options of a start concerns its containers. */
+/** The options of a start that concern its containers. */
 interface ContainersOfStart extends Omit<ContainersUpOptions, 'chosen' | 'snapshot'> {
   readonly containers?: 'all' | 'needed';
   readonly abortOnFailure: boolean;

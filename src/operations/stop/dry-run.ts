@@ -53,7 +53,7 @@ export function planDryRun(header: StopHeader, first: FirstLook): StopReport {
   };
 }
 
-/** What a stop would do with containers, by the record alone: a dry run asks no engine. */
+/** Says what a stop would do with containers, by the record alone: a dry run asks no engine. */
 function containersInWords({ folder, options }: StopHeader): readonly string[] {
   if (!mayHaveContainers(folder, options)) return [];
   const read = readContainersRecord(folder);

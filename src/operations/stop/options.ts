@@ -7,7 +7,7 @@ import { hasContainersRecord } from '../../project/names.ts';
 import type { DeclaredService } from '../../project/open-project.ts';
 import type { RunContained } from '../../services/launch/stop-command.ts';
 
-/** What a stop of everything does with the containers of the project. */
+/** The wish of a stop of everything for the containers of the project. */
 export interface ContainersWish {
   /** True where the manifest has containers, so that the engine is asked although no record names any. */
   readonly declared: boolean;
