@@ -18,6 +18,7 @@ import { connectTo } from './client.ts';
 import { ANSWER_MS, findSupervisorPatiently, type ReachedSupervisor } from './connect.ts';
 import { endSupervisors } from './end-supervisor.ts';
 import { INHERITS, MANIFEST_NAME, READY_FD, SUPERVISOR_FLAGS } from './protocol.ts';
+import { loadHttp } from './transport.ts';
 
 /** The time that a new supervisor has to become ready: an overloaded machine takes long to start a Node process. */
 const READY_MS = 30_000;
@@ -91,7 +92,10 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
   });
   noteChild(child);
   closeSync(log);
-  const outcome = await awaitReady(child);
+  const ready = awaitReady(child);
+  // While the other process comes up.
+  await loadHttp();
+  const outcome = await ready;
   child.unref();
   if (outcome === 'ready') return;
   // A guard without a supervisor would stay. A supervisor that comes up late contains its services without a guard.

@@ -28,6 +28,11 @@ export async function request(
   }
 }
 
+/** Loads what the requests need: only where there is a supervisor to talk to, because that takes 15 ms. */
+export function loadHttp(): Promise<typeof import('node:http')> {
+  return import('node:http');
+}
+
 /**
  * Sends one request, and resolves when the answer begins.
  *
@@ -41,8 +46,7 @@ export async function post(
   body: unknown,
   signal: AbortSignal,
 ): Promise<IncomingMessage | null> {
-  // Loaded only when there is a supervisor to talk to, so that a stop with nothing to stop does not pay for it.
-  const { request } = await import('node:http');
+  const { request } = await loadHttp();
   return new Promise((resolve) => {
     const outgoing = request({ socketPath, method, path, agent: false, signal });
     outgoing.once('response', (answer) => {

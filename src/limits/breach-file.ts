@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import type { Identity } from '../processes/identity.ts';
-import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import { removeIfThere, writeFileAtomically } from '../project/atomic-file.ts';
 import { isOwnIdentity } from '../project/field-checks.ts';
 import type { ProjectFolder } from '../project/folder.ts';
@@ -41,9 +40,16 @@ function breachPath(folder: ProjectFolder): string {
   return join(folder.pidsDir, 'breaches.json');
 }
 
-/** Reads the limits that are exceeded at this time; none when no supervisor lives that measured them. */
-export function currentBreaches(folder: ProjectFolder, snapshot: Snapshot): readonly Breach[] {
+/**
+ * Reads the limits that are exceeded at this time; none when no supervisor lives that measured them.
+ *
+ * @param isAlive asked for that supervisor
+ */
+export function currentBreaches(
+  folder: ProjectFolder,
+  isAlive: (supervisor: Identity) => boolean,
+): readonly Breach[] {
   const record = readBreachRecord(folder);
-  if (!record || !livesIn(snapshot, record.supervisor)) return [];
+  if (!record || !isAlive(record.supervisor)) return [];
   return record.breaches.filter(isBreach);
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { type DevctlResult, devctlWith } from '../support/devctl.ts';
@@ -81,6 +81,8 @@ async function suffer(scene: Scene, point: FaultPoint): Promise<readonly string[
     const start = await run(scene, 'start');
     if (start.exitCode !== 0) return [`the start before exits ${start.exitCode}: ${start.stderr}`];
   }
+  // The name of the compose project is written once.
+  if (point.key.includes('containers-name')) rmSync(project.file('.pids/containers-name.json'));
   faults.arm(point);
   await run(scene, point.phase as Phase);
   faults.disarm();

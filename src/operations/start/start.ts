@@ -38,6 +38,7 @@ import type { Claim, Spared } from '../../ownership/claim.ts';
 import { isRunCommand } from '../../ownership/devctl-argv.ts';
 import type { Host } from '../../processes/host.ts';
 import { sameMachine } from '../../processes/identity.ts';
+import { livesNow } from '../../processes/lives-now.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { hashDefinition, makeDefinitionKey } from '../../project/definition-hash.ts';
 import { logsFolderOf, type ProjectFolder } from '../../project/folder.ts';
@@ -146,7 +147,6 @@ export async function startLocked(
   });
   if (result.type !== 'result') throw new Error('a start ends with its result');
 
-  const after = await host.snapshot();
   const changes = changesIn(before, folder, manifest);
   const found = {
     abandoned: result.abandoned,
@@ -154,8 +154,8 @@ export async function startLocked(
       const keys = changes.get(name) ?? [];
       return alreadyRunning && keys.length > 0 ? [{ service: name, keys }] : [];
     }),
-    leases: leasesOf(folder, after),
-    breaches: currentBreaches(folder, after),
+    leases: await leasesOf(host, folder),
+    breaches: currentBreaches(folder, livesNow),
     containers: containers.started,
   };
   const failed = result.services.some((service) => !hasSucceeded(service));
@@ -295,9 +295,13 @@ function hashesOf(
   return Object.fromEntries(hashes);
 }
 
-function leasesOf(folder: ProjectFolder, snapshot: Snapshot): readonly LeaseStatus[] {
+/** Looks at the process table only where there is a lease, because most projects have none. */
+async function leasesOf(
+  host: Pick<Host, 'snapshot'>,
+  folder: ProjectFolder,
+): Promise<readonly LeaseStatus[]> {
   const read = readLeases(folder);
-  return read.kind === 'record' ? leaseStatus(leasesAt(read.record, snapshot)) : [];
+  return read.kind === 'record' ? leaseStatus(leasesAt(read.record, await host.snapshot())) : [];
 }
 
 interface OldRunsEnded {

@@ -133,7 +133,7 @@ export function statusOf(
     orphans,
     unattributed,
     leases: leaseStatus(lease),
-    breaches: currentBreaches(folder, snapshot).filter(
+    breaches: currentBreaches(folder, (supervisor) => livesIn(snapshot, supervisor)).filter(
       ({ service }) => names === null || service === null || names.includes(service),
     ),
     supervisor: supervisor ? { pid: supervisor.pid } : null,

@@ -4,9 +4,9 @@ import type { OutlinedService } from '../../manifest/outline.ts';
 import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { OpenProject } from '../../project/open-project.ts';
+import { readRecords } from '../../project/records.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import { lookAtProject } from '../../tracking/look.ts';
-import { readProjectState } from '../../tracking/project-state.ts';
 import { listeningSockets } from './listening.ts';
 
 /** A URL of this machine that a service has named in its log. */
@@ -74,14 +74,17 @@ export function urlsOf(
 /** Opens a reader that searches each byte of a log once. */
 export function openUrlReader(folder: ProjectFolder): UrlReader {
   const runs = new Map<string, { position: number; text: string; urls: readonly NamedUrl[] }>();
+  // One for all logs, because there may be hundreds, most of them empty.
+  const space = Buffer.alloc(SEARCHED_BYTES);
   return (record) => {
     const { runId, service, log, logFrom } = record;
     if (logFrom === undefined) return [];
     const known = runs.get(runId) ?? { position: logFrom, text: '', urls: [] };
     runs.set(runId, known);
     const room = logFrom + SEARCHED_BYTES - known.position;
-    const bytes = room > 0 ? readLog(folder, service, log, known.position, room) : null;
-    if (bytes !== null && bytes.length > 0) {
+    const into = space.subarray(0, Math.max(room, 0));
+    const bytes = readLog(folder, service, log, known.position, into);
+    if (bytes.length > 0) {
       known.position += bytes.length;
       known.text += bytes.toString('latin1');
       known.urls = urlsIn(known.text);
@@ -101,7 +104,7 @@ export async function startedUrls(
 ): Promise<readonly ServiceUrl[]> {
   const read = openUrlReader(folder);
   const manifest = outline.kind === 'absent' ? [] : outline.services;
-  const { records } = readProjectState(folder);
+  const { records } = readRecords(folder);
   const services = names
     .flatMap((name) => records.find(({ service }) => service === name) ?? [])
     .map((record) => {
@@ -139,13 +142,14 @@ function readLog(
   service: string,
   path: string,
   position: number,
-  most: number,
+  into: Buffer,
 ): Buffer {
+  if (into.length === 0) return into;
   try {
     const source = openLogSource(folder, service, path);
     // A URL is not worth the wait for a rotation.
     if (source.isMoving()) return Buffer.alloc(0);
-    const found = source.read(position, Buffer.alloc(most));
+    const found = source.read(position, into);
     return found?.position === position ? found.bytes : Buffer.alloc(0);
   } catch {
     return Buffer.alloc(0);
