@@ -11,6 +11,8 @@ export interface QuickCommand {
     readonly force?: boolean;
     readonly dryRun?: boolean;
     readonly why?: boolean;
+    readonly containers?: boolean;
+    readonly volumes?: boolean;
     readonly verbose?: boolean;
     readonly grace?: string;
     readonly color?: boolean;
@@ -23,6 +25,7 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
     '--json': { json: true },
     '--all': { all: true },
     '--urls': { urls: true },
+    '--containers': { containers: true },
     '--color': { color: true },
     '--no-color': { color: false },
   },
@@ -31,6 +34,8 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
     '--force': { force: true },
     '--dry-run': { dryRun: true },
     '--why': { why: true },
+    '--containers': { containers: true },
+    '--volumes': { volumes: true },
     '--verbose': { verbose: true },
     '--color': { color: true },
     '--no-color': { color: false },

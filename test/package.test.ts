@@ -19,7 +19,9 @@ const BESIDE_DIST = [
   'docs/changes.md',
   'docs/cli.md',
   'docs/compared.md',
+  'docs/containers.md',
   'docs/how-stop-decides.md',
+  'docs/init.md',
   'docs/json.md',
   'docs/leases.md',
   'docs/library.md',
@@ -35,13 +37,13 @@ const BESIDE_DIST = [
   'docs/sweep.md',
   'docs/terminal.md',
   'docs/up.md',
-  'docs/zoo.md',
   'package.json',
   'schema/devctl.schema.json',
 ];
 
 /** Those that devctl uses itself. */
 const BUNDLED = [
+  '@clack/prompts',
   'chalk',
   'commander',
   'execa',
@@ -50,6 +52,7 @@ const BUNDLED = [
   'pidtree',
   'ps-list',
   'tree-kill',
+  'yaml',
   'zod',
 ];
 
@@ -57,7 +60,7 @@ const BUNDLED = [
 const MOST_BYTES = 500_000;
 
 const IN_DIST =
-  /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|shared|errors|supervisor\/(guard|terminal-session)|packages\/[\w-]+)\.cjs|supervisor\/package\.json|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|types\/.+\.d\.ts)$/;
+  /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|shared|resident|errors|supervisor\/(guard|terminal-session)|packages\/[\w-]+)\.cjs|supervisor\/package\.json|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|types\/.+\.d\.ts)$/;
 
 const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
 

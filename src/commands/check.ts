@@ -45,7 +45,12 @@ async function printJsonReport(query: ManifestQuery): Promise<number> {
 
 async function examine(query: ManifestQuery): Promise<Examination> {
   const found = examineManifest(manifestQuery(openProject(query), query));
-  const problems = found.manifest ? await withoutTerminal(found.place, found.manifest) : [];
+  const problems = found.manifest
+    ? [
+        ...(await withoutTerminal(found.place, found.manifest)),
+        ...(await composeProblems(found.place, found.manifest)),
+      ]
+    : [];
   return { ...found, problems: [...found.problems, ...problems] };
 }
 
@@ -62,6 +67,19 @@ async function withoutTerminal(
     const message = `${found.why}: ${WITHOUT_TERMINAL}`;
     return { ...problem(keyPositionOf(tree, path), path, message), unsupported: true };
   });
+}
+
+/** Problems of the compose files. Their checks are loaded for manifests with containers only. */
+async function composeProblems(
+  place: ManifestPlace,
+  { containers, services }: ResolvedManifest,
+): Promise<readonly Problem[]> {
+  const { tree } = readTree(place);
+  if (containers === null || !tree) return [];
+  const { checkCompose } = await import('../containers/check.ts');
+  const why = checkCompose(containers, place.root, Object.keys(services), process.env);
+  const path = ['containers'];
+  return why === null ? [] : [problem(keyPositionOf(tree, path), path, why)];
 }
 
 async function examineOrExplain(query: ManifestQuery) {

@@ -1,12 +1,13 @@
 import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
 import type { StartedService } from '../client/started-service.ts';
+import type { ContainerChange } from '../containers/up.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { readEvents } from '../history/read.ts';
 import { usualStartMs } from '../history/usual.ts';
 import { warningInWords } from '../limits/words.ts';
-import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
+import { loadStartable, type StartableProject } from '../operations/start/ad-hoc.ts';
 import { toLease } from '../operations/start/lease.ts';
 import type { ChangedService, StartResult } from '../operations/start/result.ts';
 import { startProject } from '../operations/start/start.ts';
@@ -18,10 +19,10 @@ import { type Progress, readyOutcome } from '../output/terminal/progress.ts';
 import { colorEnabled, isSeen, themeFor } from '../output/terminal/theme.ts';
 import { urlLines } from '../output/terminal/urls.ts';
 import { printable, printableLines } from '../output/terminal/width.ts';
+import { DEVCTL } from '../own-command.ts';
 import type { Host } from '../processes/host.ts';
 import { openHost } from '../processes/real-host.ts';
-import { folderOfManifest } from '../project/folder.ts';
-import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
+import { type OpenProject, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { printHints } from './failure-hint.ts';
 import { printLastLines } from './last-lines.ts';
@@ -34,6 +35,7 @@ export interface StartCommandOptions extends LeaseOptions {
   readonly json?: boolean;
   readonly color?: boolean;
   readonly abortOnFailure?: boolean;
+  readonly containers?: boolean;
 }
 
 /** Runs `devctl start`. Exits when every requested service is up, or with 1 when one is not. */
@@ -44,13 +46,31 @@ export async function startCommand(
   refuseAsProcessOne();
   const query = { config: options.config };
   const project = openProject(query);
-  const manifest = loadManifest(manifestQuery(project, query));
-  const selected = selectForStart(choicesOf(manifest), names);
+  const startable = loadStartable(project, query);
+  const selected = selectForStart(choicesOf(startable.manifest), names);
+  const containers = names.length === 0 ? 'all' : 'needed';
+  return startSelected(project, startable, selected, { ...options, wanted: containers });
+}
+
+/** How `startSelected` differs between its callers. */
+interface SelectedOptions extends StartCommandOptions {
+  /** The containers that come up before them. Default: those that they need. */
+  readonly wanted?: 'all' | 'needed';
+  /** Called with the result before it is printed. An error of it is the failure of the command. */
+  readonly check?: (result: StartResult) => void;
+}
+
+/** Starts services, shows how that goes, and prints the result. */
+export async function startSelected(
+  project: OpenProject,
+  { folder, manifest }: StartableProject,
+  selected: readonly string[],
+  options: SelectedOptions,
+): Promise<number> {
   const host = openHost();
   const announcement = sweepAnnouncement(project);
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
-  const folder = folderOfManifest(manifest);
   const beganAtMs = Date.now();
   progress.expect(selected.length, () => usualStartMs(readEvents(folder), selected, beganAtMs));
   // On a terminal the user has already seen the reason. In a script, the line with the cross must stand
@@ -70,6 +90,9 @@ export async function startCommand(
     const result = await startProject(host, folder, manifest, {
       names: selected,
       abortOnFailure: options.abortOnFailure ?? false,
+      containers: options.wanted ?? 'needed',
+      onContainer: (change) => showContainer(progress, change),
+      onComposeLine: composeNotes(progress),
       lease,
       env: definedOnly(process.env),
       onTerminal: isSeen(process.stdout, options.color),
@@ -81,6 +104,7 @@ export async function startCommand(
       warn: (line) => progress.note(`! ${line}`),
     });
     progress.close();
+    options.check?.(result);
     const urls = await urlsOfStart(host, project, result);
     if (options.json) printJson({ ok: allUp(result), ...result, urls });
     else {
@@ -88,6 +112,8 @@ export async function startCommand(
       printUrls(urls, options.color);
       printHints(result, manifest);
       if (announcement !== null) process.stdout.write(`${announcement}\n`);
+      if (selected.some((name) => manifest.services[name]?.adHoc))
+        process.stdout.write(`to keep it in a manifest: ${DEVCTL} save\n`);
     }
     return allUp(result) ? ExitCode.Ok : ExitCode.Failed;
   } finally {
@@ -164,6 +190,26 @@ export function showChange(
     default:
       return;
   }
+}
+
+/** Shows what happens to a container. */
+export function showContainer(progress: Progress, { service, state, text }: ContainerChange): void {
+  const name = `container ${service}`;
+  if (state === 'ready') progress.succeeded(name, text);
+  else if (state === 'failed') progress.failed(name, `failed: ${text}`);
+  else progress.pending(name, state === 'starting' ? 'starting' : 'waiting for');
+}
+
+/** Shows what compose says of pulls and builds, which take long. Its bars, redrawn many times a second, are left out. */
+export function composeNotes(progress: Progress): (line: string) => void {
+  const shown = new Set<string>();
+  return (line) => {
+    const text = line.trim();
+    if (!/^(Pulling|Building|Step \d|Successfully)|\bPull(ing|ed)$|^ERROR|^Error/.test(text))
+      return;
+    if (!shown.has(text)) progress.note(`compose: ${text}`);
+    shown.add(text);
+  };
 }
 
 /** True when every requested service is up. */

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { type Port, parsePort } from '../processes/ports.ts';
+import { checkContainers } from './containers/settings.ts';
 import { type DependencyGraph, stronglyConnectedComponents } from './dependency-order.ts';
 import { checkFolders } from './folders.ts';
 import { nearest } from './nearest.ts';
@@ -26,6 +27,7 @@ export function checkSemantics(tree: Tree, root: string): Problem[] {
     ...checkCase(tree),
     ...checkFolders(tree, root),
     ...checkLogs(tree),
+    ...checkContainers(tree),
   ];
 }
 
@@ -103,6 +105,8 @@ function checkDependencies(tree: Tree): Problem[] {
   const groups = entriesOf(valueAt(tree, 'groups'));
   const known = new Set(names);
   const suggest = limitedSuggestions(names);
+  // Only the compose file knows its services, and a start reads it.
+  const hasContainers = valueAt(tree, 'containers') !== undefined;
   return names.flatMap((service) => {
     const seen = new Set<string>();
     return dependenciesOf(tree, service).flatMap(({ name, path }) => {
@@ -110,7 +114,9 @@ function checkDependencies(tree: Tree): Problem[] {
       seen.add(name);
       const where = keyPositionOf(tree, path);
       if (repeated) return [problem(where, path, `${show(name)} is given twice`)];
-      return known.has(name) ? [] : [unknownService(where, path, name, suggest, groups.has(name))];
+      return known.has(name) || hasContainers
+        ? []
+        : [unknownService(where, path, name, suggest, groups.has(name))];
     });
   });
 }

@@ -49,7 +49,8 @@ export function serviceCookie(
   return { ...projectCookie(project), ...twice({ [SERVICE]: service, [RUN]: runId }) };
 }
 
-function projectCookie({ mark, id }: ProjectMarks): Record<string, string> {
+/** Builds the variables of a program that works for a project and for none of its services. */
+export function projectCookie({ mark, id }: ProjectMarks): Record<string, string> {
   return twice({ [PROJECT]: mark, ...(id === null ? {} : { [PROJECT_ID]: id }) });
 }
 

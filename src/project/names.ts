@@ -1,9 +1,20 @@
 import { hash } from 'node:crypto';
-import { readdirSync, realpathSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 
 /** The name of the manifest whose project has the plain id. */
 export const USUAL_MANIFEST = '.devctl.json';
+
+/** The file in the records folder that names the containers of the project and their engine. */
+export const CONTAINERS_RECORD = 'containers.json';
+
+/**
+ * Tells whether a start of a project has made containers, or was about to. It costs one look, so that a project that
+ * never had containers loads nothing and asks nobody.
+ */
+export function hasContainersRecord(pidsDir: string): boolean {
+  return existsSync(join(pidsDir, CONTAINERS_RECORD));
+}
 
 /** The part of an id that tells the projects of one folder apart; empty for the usual manifest. */
 export function variantOf(manifestName: string): string {

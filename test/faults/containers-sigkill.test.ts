@@ -1,0 +1,134 @@
+import { existsSync, rmSync } from 'node:fs';
+import * as fc from 'fast-check';
+import { expect } from 'vitest';
+import { type DevctlResult, devctlWith } from '../support/devctl.ts';
+import {
+  describePoint,
+  type Effect,
+  type FaultPoint,
+  type Faults,
+  faultPoints,
+  openFaults,
+} from '../support/fault-points.ts';
+import { service } from '../support/services.ts';
+import { bothTest, isFull } from '../support/sets.ts';
+import {
+  type StandInContainer,
+  type StandInDocker,
+  standInDocker,
+} from '../support/stand-in-docker.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+/** Any text: of all moments only those whose description has it. */
+const WHICH = process.env.DEVCTL_TEST_FAULTS ?? '';
+/** The seed of the sample that `npm test` takes; a failure shows it. */
+const SEED = Number(process.env.DEVCTL_TEST_SEED ?? Date.now() % 100_000);
+const SAMPLE = 3;
+
+/** A container of somebody else on the same engine. */
+const THEIRS: StandInContainer = {
+  Id: 'b'.repeat(64),
+  Name: '/theirs_db_1',
+  Created: '2026-01-01T00:00:00Z',
+  State: { Status: 'running' },
+  Config: {
+    Image: 'x',
+    Labels: { 'com.docker.compose.project': 'theirs', 'com.docker.compose.service': 'db' },
+  },
+};
+
+type Phase = 'start' | 'stop' | 'force';
+
+interface Scene {
+  readonly project: TemporaryProject;
+  readonly docker: StandInDocker;
+  readonly faults: Faults;
+}
+
+async function openScene(): Promise<Scene> {
+  const web = service('sleeper', [], { dependsOn: ['db'] });
+  const compose = 'services:\n  db: {image: x}\n  cache: {image: x, depends_on: [db]}\n';
+  const manifest = { services: { web }, containers: {} };
+  const project = await temporaryProject(manifest, { 'compose.yaml': compose });
+  const docker = standInDocker(project);
+  docker.set({ containers: [THEIRS] });
+  return { project, docker, faults: openFaults(project) };
+}
+
+function run({ project, docker, faults }: Scene, phase: Phase): Promise<DevctlResult> {
+  const words = phase === 'start' ? ['start'] : phase === 'stop' ? ['stop'] : ['stop', '--force'];
+  return devctlWith(project, { env: { ...docker.env, ...faults.env } }, ...words);
+}
+
+/** Records what concerns containers: questions to the engine, compose, and what is written down. */
+async function recordEffects(scene: Scene): Promise<readonly Effect[]> {
+  for (const phase of ['start', 'stop', 'start', 'force'] as const) {
+    scene.faults.record(phase);
+    const { exitCode, stderr } = await run(scene, phase);
+    scene.faults.disarm();
+    // On a busy machine the stand-in, a program of Node, may take more than the 5 s that a forced stop has.
+    expect(phase === 'force' ? [0, 4] : [0], stderr).toContain(exitCode);
+  }
+  expect(await run(scene, 'stop')).toMatchObject({ exitCode: 0 });
+  return scene.faults
+    .effects()
+    .filter(({ role, label }) => role === 'cli' && /docker|containers|compose/.test(label));
+}
+
+/** Has devctl killed at a point; one stop must leave nothing of ours, and what is not ours. */
+async function suffer(scene: Scene, point: FaultPoint): Promise<readonly string[] | null> {
+  const { project, docker, faults } = scene;
+  if (point.phase !== 'start') {
+    const start = await run(scene, 'start');
+    if (start.exitCode !== 0) return [`the start before exits ${start.exitCode}: ${start.stderr}`];
+  }
+  // The name of the compose project is written once.
+  if (point.key.includes('containers-name')) rmSync(project.file('.pids/containers-name.json'));
+  faults.arm(point);
+  await run(scene, point.phase as Phase);
+  faults.disarm();
+  const hasStruck = faults.hasStruck();
+  const stop = await devctlWith(project, { env: docker.env }, 'stop');
+  if (!hasStruck) return null;
+  const { containers, networks } = docker.state();
+  const left = [...containers.slice(1), ...networks];
+  const processes = project.oracle.everything();
+  return [
+    ...(stop.exitCode === 0 ? [] : [`stop exits ${stop.exitCode}: ${stop.stdout}${stop.stderr}`]),
+    ...(left.length === 0 ? [] : [`left on the engine: ${JSON.stringify(left)}`]),
+    ...(processes.length === 0 ? [] : [`left: ${processes.map(({ argv }) => argv.join(' '))}`]),
+    ...(JSON.stringify(containers[0]) === JSON.stringify(THEIRS) ? [] : ['theirs was touched']),
+    ...(existsSync(project.file('.pids/containers.json')) ? ['the record is left'] : []),
+  ];
+}
+
+function chosenFrom(points: readonly FaultPoint[]): readonly FaultPoint[] {
+  if (isFull) return points.filter((point) => describePoint(point).includes(WHICH));
+  const subset = fc.shuffledSubarray([...points], { minLength: SAMPLE, maxLength: SAMPLE });
+  return fc.sample(subset, { seed: SEED, numRuns: 1 })[0] ?? [];
+}
+
+bothTest(
+  'devctl is killed wherever it speaks with a container engine: one stop leaves nothing of ours, and all that is not',
+  { timeout: 1_800_000 },
+  async () => {
+    const scene = await openScene();
+    await using _project = scene.project;
+    const effects = await recordEffects(scene);
+    for (const phase of ['start', 'stop', 'force'])
+      expect(effects.filter((one) => one.phase === phase).length, phase).toBeGreaterThan(5);
+    const points = chosenFrom(faultPoints(effects, { all: false, variations: [] }));
+    const failures: string[] = [];
+    let missed = 0;
+    for (const point of points) {
+      const complaints = await suffer(scene, point);
+      if (complaints === null) missed += 1;
+      else if (complaints.length > 0)
+        failures.push(`${describePoint(point)}\n  ${complaints.join('\n  ')}`);
+      await until(() => scene.project.oracle.everything().length === 0);
+    }
+    expect(failures.join('\n\n'), `DEVCTL_TEST_SEED=${SEED}`).toBe('');
+    expect(missed).toBeLessThanOrEqual(Math.ceil(points.length / 3));
+  },
+);
