@@ -197,13 +197,17 @@ function place(path: string, ticket: LockTicket): (() => void) | null {
   return isHeld ? release : null;
 }
 
-/** @returns a descriptor of the folder, which follows its moves; null where no path leads through one (proc_pid_fd(5)) */
+/**
+ * @returns a descriptor of the folder, which follows its moves; null where no path leads through one (proc_pid_fd(5))
+ * @throws ENOENT
+ */
 function openFolder(path: string): number | null {
   if (process.platform !== 'linux') return null;
   try {
     return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  } catch {
-    // It may be moved already, or may not be read. Then its path must do.
+  } catch (error) {
+    // It was moved at this moment. Its path would lead to it once it is back, and not when the lock is to be removed.
+    if (errnoOf(error) === 'ENOENT') throw error;
     return null;
   }
 }

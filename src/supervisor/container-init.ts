@@ -1,4 +1,5 @@
 import { loadNative } from '../processes/native/native.ts';
+import { takePrecedence } from '../processes/precedence.ts';
 import { loadSpawn } from '../processes/spawn.ts';
 import { startReaper } from '../tracking/reaper.ts';
 
@@ -23,6 +24,8 @@ export async function runAsContainerInit(): Promise<number> {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (spawned.child === null) return 1;
+  // The dead of the whole container wait for this process, and on a busy machine for its turn. It takes next to no time.
+  takePrecedence();
   const { child } = spawned;
   const exited = new Promise<number>((resolve) => {
     child.once('exit', (code) => resolve(code ?? 1));
