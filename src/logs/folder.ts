@@ -12,7 +12,7 @@ import { ensureOwnFolder } from '../project/safe-folder.ts';
  * @throws DevctlError 'records-unwritable', 'unsafe', 'folder-moved'
  */
 export function makeLogsFolder(folder: ProjectFolder, logsDir: string): void {
-  ensureOwnFolder(join(writableFolder(folder, null), 'stdin'), true);
+  ensureOwnFolder(join(writableFolder(folder, null), 'stdin'), true, { within: folder.root });
   try {
     mkdirSync(logsDir, { recursive: true, mode: 0o700 });
   } catch (error) {

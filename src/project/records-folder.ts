@@ -77,11 +77,11 @@ export function writableFolder(folder: ProjectFolder, part: FolderPart | null): 
     });
   }
   const dedicated = basename(pidsDir) === '.pids';
-  if (ensureOwnFolder(pidsDir, dedicated) || dedicated) ignoreInGit(pidsDir);
+  if (ensureOwnFolder(pidsDir, dedicated, { within: root }) || dedicated) ignoreInGit(pidsDir);
   if (part === null) return pidsDir;
   const path = join(pidsDir, part);
   if (folder.requireWritable && !existsSync(path)) throw noSuchFolder(path);
-  ensureOwnFolder(path, true);
+  ensureOwnFolder(path, true, { within: root });
   return path;
 }
 

@@ -1,6 +1,8 @@
-import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { unwritable } from './atomic-file.ts';
+import { isInside } from './inside.ts';
 import { otherOwner } from './safe-file.ts';
 
 type FolderSeen =
@@ -31,17 +33,20 @@ export function inspectFolder(path: string): FolderSeen {
  *
  * @param dedicated true when its mode may be set to 0700. An existing folder that somebody named in the
  *   manifest can serve other purposes, too (think of `"pidsDir": "/tmp"`).
- * @param hint remedy for a folder that is not ours
+ * @param options.hint remedy for a folder that is not ours
+ * @param options.within folder that is never made again when it is gone, and none above it: the project's
  * @returns true when it was created now
  * @throws DevctlError 'unsafe', 'records-unwritable'
  */
-export function ensureOwnFolder(path: string, dedicated: boolean, hint = MOVE_AWAY): boolean {
+export function ensureOwnFolder(
+  path: string,
+  dedicated: boolean,
+  { hint = MOVE_AWAY, within = '/' }: { hint?: string; within?: string } = {},
+): boolean {
   try {
-    // mkdir returns undefined when another devctl made the folder at the same moment. Then it is
-    // checked like any other.
     const before = inspectFolder(path);
     const isMissing = before.kind === 'missing';
-    const created = isMissing && mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
+    const created = isMissing && makeFolder(path, isInside(within, path) ? within : '/');
     const seen = isMissing ? inspectFolder(path) : before;
     if (seen.kind === 'refused') {
       throw unsafe(path, seen.reason, seen.isOthers && hint === MOVE_AWAY ? AS_OWNER : hint);
@@ -52,22 +57,31 @@ export function ensureOwnFolder(path: string, dedicated: boolean, hint = MOVE_AW
     }
     return created;
   } catch (error) {
-    throw unwritable(path, causeOf(path, error));
+    throw unwritable(path, error);
   }
 }
 
 /**
- * Finds the cause of a failed mkdir. Node's recursive one says ENOENT on a file system that is mounted read-only, where
- * mkdir(2) says EROFS.
+ * Makes a folder and the missing ones above it, one by one, because a recursive mkdir would make a project again that was
+ * moved away a moment ago.
+ *
+ * @param within folder that must be there
+ * @returns false when another devctl made it at the same moment
  */
-function causeOf(path: string, error: unknown): unknown {
-  if (errnoOf(error) !== 'ENOENT') return error;
-  try {
-    mkdirSync(path, { mode: 0o700 });
-    return error;
-  } catch (cause) {
-    return cause;
+function makeFolder(path: string, within: string): boolean {
+  const missing: string[] = [];
+  for (let at = path; at !== within && !existsSync(at); at = dirname(at)) missing.unshift(at);
+  let isMade = false;
+  for (const folder of missing) {
+    try {
+      mkdirSync(folder, { mode: 0o700 });
+      isMade = true;
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      isMade = false;
+    }
   }
+  return isMade;
 }
 
 const AS_OWNER =

@@ -40,7 +40,7 @@ export function prepareSocketPath(
     const why = isUsable(place) ? whyUnsafePlace(place) : null;
     tried.push(why === null ? place : `${place} (${why})`);
     if (why !== null || !isUsable(place)) continue;
-    ensureOwnFolder(dirname(path), true, OF_YOUR_OWN);
+    ensureOwnFolder(dirname(path), true, { hint: OF_YOUR_OWN });
     return path;
   }
   throw new DevctlError(

@@ -90,12 +90,12 @@ const NO_GROUPS = { DEVCTL_CGROUP: 'off' };
 describe.runIf(hasSubreaper)('the service of a project without a supervisor goes on', () => {
   test.each<[string, Scene]>([
     ['it is below us, and a record names it', { play: nested, env: NO_GROUPS }],
-    ['it is below devctl run, in a control group of its own', { play: belowRun }],
     ['it is a dev server in our folder', { play: swept, env: NO_GROUPS }],
   ])('%s', goesOn);
 
   fullTest.each<[string, Scene]>([
     ['it is below us, in a control group of its own', { play: nested }],
+    ['it is below devctl run, in a control group of its own', { play: belowRun }],
     ['it is below devctl run, and a record names it', { play: belowRun, env: NO_GROUPS }],
   ])('%s', goesOn);
 

@@ -139,21 +139,24 @@ test.runIf(hasControlGroups)('a service that ended by itself leaves no group', a
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test.runIf(hasControlGroups)('many one-offs at once each get a group of their own', async () => {
-  await using project = await temporaryProject({ services: { web: service('sleeper') } });
-  const names = Array.from({ length: 12 }, (_, index) => `one-${index}`);
-  const runs = names.map((name) =>
-    startDevctl(project, {}, 'run', '--name', name, '--', 'sleep', '120'),
-  );
-  await until(() => recordsOf(project).filter(({ leader }) => leader).length === names.length);
-  expect(recordsOf(project).map(({ cgroup }) => cgroup?.held)).toEqual(names.map(() => true));
-  for (const run of runs) run.kill('SIGKILL');
-  const { exitCode, report } = await stopReport(project);
-  await Promise.all(runs);
-  expect(exitCode).toBe(0);
-  expect(report.proof).toMatchObject({ strength: 'complete', why: null });
-  expect(project.oracle.everything()).toEqual([]);
-});
+fullTest.runIf(hasControlGroups)(
+  'many one-offs at once each get a group of their own',
+  async () => {
+    await using project = await temporaryProject({ services: { web: service('sleeper') } });
+    const names = Array.from({ length: 12 }, (_, index) => `one-${index}`);
+    const runs = names.map((name) =>
+      startDevctl(project, {}, 'run', '--name', name, '--', 'sleep', '120'),
+    );
+    await until(() => recordsOf(project).filter(({ leader }) => leader).length === names.length);
+    expect(recordsOf(project).map(({ cgroup }) => cgroup?.held)).toEqual(names.map(() => true));
+    for (const run of runs) run.kill('SIGKILL');
+    const { exitCode, report } = await stopReport(project);
+    await Promise.all(runs);
+    expect(exitCode).toBe(0);
+    expect(report.proof).toMatchObject({ strength: 'complete', why: null });
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
 
 test.runIf(hasControlGroups)(
   'a process that has moved itself out of its group makes the proof best effort',
@@ -232,7 +235,7 @@ fullTest.runIf(hasControlGroups)(
   },
 );
 
-test.runIf(hasControlGroups)('"containment": "none" makes no groups', async () => {
+fullTest.runIf(hasControlGroups)('"containment": "none" makes no groups', async () => {
   await using project = await temporaryProject({
     containment: 'none',
     services: { web: service('sleeper') },

@@ -51,7 +51,7 @@ test('a record with the pid of a bystander is reported as stale, and the bystand
   expect([stranger.alive(), neighbour.alive()]).toEqual([true, true]);
 });
 
-eachMode(['stop', 'start'])(
+fullTest.each(['stop', 'start'])(
   'a supervisor.json that names a bystander does no harm to it: %s',
   async (command) => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
@@ -72,7 +72,7 @@ eachMode(['stop', 'start'])(
   },
 );
 
-eachMode(['stop', 'start'])(
+fullTest.each(['stop', 'start'])(
   'a record of an earlier boot with the pid of a bystander does no harm to it: %s',
   async (command) => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });

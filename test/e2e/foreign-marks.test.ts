@@ -97,18 +97,21 @@ fullTest.each<[string, Readonly<Record<string, string>>]>([
   expect(second.oracle.processes().some(isLeader)).toBe(true);
 });
 
-test('without control groups the processes that nobody can tell apart are named, and the exit code is 4', async () => {
-  await using first = await temporaryProject(printing);
-  const env = { DEVCTL_CGROUP: 'off' };
-  await using second = await startBoth(first, env);
-  const before = first.oracle.everything().map(({ pid }) => pid);
-  const stop = await devctlWith(second, { env }, 'stop');
-  expect(stop.exitCode, stop.stdout).toBe(4);
-  const left = second.oracle.processes();
-  expect(left.length).toBeGreaterThan(0);
-  for (const { pid } of left) expect(stop.stdout).toContain(`pid ${pid}: `);
-  expect(first.oracle.everything().map(({ pid }) => pid)).toEqual(before);
-});
+fullTest(
+  'without control groups the processes that nobody can tell apart are named, and the exit code is 4',
+  async () => {
+    await using first = await temporaryProject(printing);
+    const env = { DEVCTL_CGROUP: 'off' };
+    await using second = await startBoth(first, env);
+    const before = first.oracle.everything().map(({ pid }) => pid);
+    const stop = await devctlWith(second, { env }, 'stop');
+    expect(stop.exitCode, stop.stdout).toBe(4);
+    const left = second.oracle.processes();
+    expect(left.length).toBeGreaterThan(0);
+    for (const { pid } of left) expect(stop.stdout).toContain(`pid ${pid}: `);
+    expect(first.oracle.everything().map(({ pid }) => pid)).toEqual(before);
+  },
+);
 
 fullTest(
   'a process in doubt stays in doubt when the supervisor and the guard were killed, although its log names it too',

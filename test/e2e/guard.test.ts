@@ -186,12 +186,15 @@ test.runIf(hasSubreaper)(
   },
 );
 
-test.runIf(hasSubreaper)('without a guard, the supervisor contains everything itself', async () => {
-  await using project = await started({ bare });
-  await killGuard(project);
-  expect(await run(project, 'status')).toMatchObject({ exitCode: 0 });
-  expect((await stopped(project)).proof).toMatchObject(COMPLETE);
-});
+fullTest.runIf(hasSubreaper)(
+  'without a guard, the supervisor contains everything itself',
+  async () => {
+    await using project = await started({ bare });
+    await killGuard(project);
+    expect(await run(project, 'status')).toMatchObject({ exitCode: 0 });
+    expect((await stopped(project)).proof).toMatchObject(COMPLETE);
+  },
+);
 
 fullTest.runIf(hasSubreaper)(
   'without a guard and a supervisor, the proof is best effort',

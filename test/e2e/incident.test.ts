@@ -10,7 +10,7 @@ import {
   incidentPorts,
   installIncident,
 } from '../support/incident.ts';
-import { bothTest, isFull, test } from '../support/sets.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -79,12 +79,12 @@ test(
   TIMEOUT_MS,
 );
 
-bothTest(
+fullTest(
   'start and stop again and again: no survivor, no "address already in use"',
   async () => {
     const { project, ports } = await incident();
     await using _project = project;
-    for (let round = 1; round <= (isFull ? 3 : 2); round += 1) {
+    for (let round = 1; round <= 3; round += 1) {
       const started = await run(project, 'start');
       expect(started.exitCode, `round ${round}: ${started.stderr}`).toBe(0);
       expect(started.stderr).not.toContain('EADDRINUSE');

@@ -197,7 +197,7 @@ test('run ends a command beyond its limits, names the branch, and warns about th
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test('up reports a breach while it happens', async () => {
+fullTest('up reports a breach while it happens', async () => {
   await using project = await temporaryProject({
     services: { fan: service('fan', ['3'], { limits: { processes: 3 } }) },
   });

@@ -12,7 +12,7 @@ import {
   supervisorsOf,
   untilWitnessed,
 } from '../support/services.ts';
-import { eachMode, eachModeIf, fullTest, test } from '../support/sets.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
 /** One service for each way to escape that leaves a trace: a cookie, a session, a folder. */
@@ -96,7 +96,7 @@ fullTest(
   },
 );
 
-eachMode([[['stop']], [['stop', '--force']]])(
+fullTest.each([[['stop']], [['stop', '--force']]])(
   'all ends although the manifest is broken: %j',
   async (args) => {
     await using project = await escaped();
@@ -110,7 +110,7 @@ eachMode([[['stop']], [['stop', '--force']]])(
 );
 
 // Root may read everything, so another user is needed.
-eachModeIf(process.getuid?.() === 0)([[['stop']], [['stop', '--force']]])(
+fullTest.runIf(process.getuid?.() === 0).each([[['stop']], [['stop', '--force']]])(
   'all ends although the manifest may not be read: %j',
   async (args) => {
     await using project = await temporaryProject({ services: { fan: service('fan', ['3']) } });

@@ -84,7 +84,7 @@ function expectNothingLeft(project: TemporaryProject, result: DevctlResult): Sto
   return report;
 }
 
-test.runIf(canLimit && !LOOKS_BY_PS)(
+fullTest.runIf(canLimit && !LOOKS_BY_PS)(
   'stop works at the process limit of the user: RLIMIT_NPROC',
   async () => {
     await using project = await temporaryProject({ services: { ...services, commanded } });

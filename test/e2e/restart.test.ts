@@ -91,34 +91,37 @@ test('a stop ends a restart that is under way, and no restart comes after it', a
   expect(starts).toHaveLength(1);
 });
 
-test('the end of an adopted service is reported as far as it is known, and its policy restarts it', async () => {
-  await using project = await temporaryProject({
-    services: {
-      plain: service('sleeper'),
-      healing: service('sleeper', [], { restart: { policy: 'on-failure', backoff: 0 } }),
-    },
-  });
-  expect((await startReport(project)).exitCode).toBe(0);
-  const pids = async () => {
-    const { report } = await statusReport(project);
-    return new Map(report.services.map(({ name, pid }) => [name, pid]));
-  };
-  const before = await pids();
-  await signalSupervisor(project, 'SIGKILL');
-  // Only one of them is named, but both are adopted.
-  expect((await startReport(project, 'plain')).exitCode).toBe(0);
-  expect(await pids()).toEqual(before);
-  for (const one of project.oracle.processes()) await killAtOnce(one);
-  expect(await inState(project, 'plain', 'failed')).toMatchObject({
-    reason: 'ended, exit code unknown (it was taken over)',
-    exit: { code: null, signal: null },
-  });
-  const healed = await until(async () => {
-    const found = await inState(project, 'healing', 'ready');
-    return found.pid !== before.get('healing') ? found : null;
-  });
-  expect(healed.restarts).toBe(1);
-});
+fullTest(
+  'the end of an adopted service is reported as far as it is known, and its policy restarts it',
+  async () => {
+    await using project = await temporaryProject({
+      services: {
+        plain: service('sleeper'),
+        healing: service('sleeper', [], { restart: { policy: 'on-failure', backoff: 0 } }),
+      },
+    });
+    expect((await startReport(project)).exitCode).toBe(0);
+    const pids = async () => {
+      const { report } = await statusReport(project);
+      return new Map(report.services.map(({ name, pid }) => [name, pid]));
+    };
+    const before = await pids();
+    await signalSupervisor(project, 'SIGKILL');
+    // Only one of them is named, but both are adopted.
+    expect((await startReport(project, 'plain')).exitCode).toBe(0);
+    expect(await pids()).toEqual(before);
+    for (const one of project.oracle.processes()) await killAtOnce(one);
+    expect(await inState(project, 'plain', 'failed')).toMatchObject({
+      reason: 'ended, exit code unknown (it was taken over)',
+      exit: { code: null, signal: null },
+    });
+    const healed = await until(async () => {
+      const found = await inState(project, 'healing', 'ready');
+      return found.pid !== before.get('healing') ? found : null;
+    });
+    expect(healed.restarts).toBe(1);
+  },
+);
 
 fullTest('no service is started again while another command is at work', async () => {
   await using project = await temporaryProject({

@@ -125,28 +125,31 @@ fullTest(
   },
 );
 
-test('start adopts services whose supervisor was killed, and does not start them again', async () => {
-  const port = await freePort();
-  await using project = await temporaryProject({
-    services: {
-      web: { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } },
-      fan: service('fan', ['3']),
-    },
-  });
-  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  const before = project.oracle.processes().map(({ pid }) => pid);
-  const killed = await signalSupervisor(project, 'SIGKILL');
+fullTest(
+  'start adopts services whose supervisor was killed, and does not start them again',
+  async () => {
+    const port = await freePort();
+    await using project = await temporaryProject({
+      services: {
+        web: { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } },
+        fan: service('fan', ['3']),
+      },
+    });
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const before = project.oracle.processes().map(({ pid }) => pid);
+    const killed = await signalSupervisor(project, 'SIGKILL');
 
-  const { exitCode, report } = await startReport(project);
-  expect(exitCode).toBe(0);
-  expect(report.services.map(({ alreadyRunning }) => alreadyRunning)).toEqual([true, true]);
-  expect(project.oracle.processes().map(({ pid }) => pid)).toEqual(before);
-  const [supervisor] = supervisorsOf(project);
-  expect(supervisor?.pid).not.toBe(killed.pid);
-  expect(await statusReport(project)).toMatchObject({
-    exitCode: 0,
-    report: { supervisor: { pid: supervisor?.pid }, orphans: [] },
-  });
-  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-  expect(project.oracle.everything()).toEqual([]);
-});
+    const { exitCode, report } = await startReport(project);
+    expect(exitCode).toBe(0);
+    expect(report.services.map(({ alreadyRunning }) => alreadyRunning)).toEqual([true, true]);
+    expect(project.oracle.processes().map(({ pid }) => pid)).toEqual(before);
+    const [supervisor] = supervisorsOf(project);
+    expect(supervisor?.pid).not.toBe(killed.pid);
+    expect(await statusReport(project)).toMatchObject({
+      exitCode: 0,
+      report: { supervisor: { pid: supervisor?.pid }, orphans: [] },
+    });
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl } from '../support/devctl.ts';
 import { startReport, statusReport } from '../support/reports.ts';
 import { service } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 test('services start in order of dependence', async () => {
@@ -79,7 +80,7 @@ test('a group stands for its services, and a service with autostart: false waits
   expect(project.oracle.processes().length).toBe(4);
 });
 
-test('a start of running services succeeds and starts nothing', async () => {
+fullTest('a start of running services succeeds and starts nothing', async () => {
   await using project = await temporaryProject({
     services: { a: service('sleeper'), b: service('chain', ['2']) },
   });

@@ -6,10 +6,10 @@ import { canBind, freePort } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, supervisorsOf } from '../support/services.ts';
-import { eachMode, eachModeIf, fullTest, test } from '../support/sets.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-eachMode([
+fullTest.each([
   ['fan', ['6'], 7],
   ['chain', ['4'], 4],
   ['own-session', [], 2],
@@ -29,7 +29,7 @@ eachMode([
   expect(project.oracle.everything()).toEqual([]);
 });
 
-eachModeIf(hasSubreaper)(['double-fork', 'own-session'])(
+fullTest.runIf(hasSubreaper).each(['double-fork', 'own-session'])(
   'stop ends %s --empty-env in another folder, which only the subreaper knows',
   async (name) => {
     await using project = await temporaryProject({

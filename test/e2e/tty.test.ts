@@ -6,7 +6,7 @@ import { signalExactly } from '../support/end-processes.ts';
 import { fixture } from '../support/paths.ts';
 import type { SeenProcess } from '../support/seen-process.ts';
 import { hasSubreaper, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
-import { eachModeIf, fullTest, test } from '../support/sets.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -107,7 +107,7 @@ describe.runIf(hasSubreaper)('a service with "tty": true', () => {
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
   });
 
-  eachModeIf(true)<['holder' | 'session', adopted: boolean, reason: RegExp]>([
+  fullTest.each<['holder' | 'session', adopted: boolean, reason: RegExp]>([
     ['holder', false, /^its terminal's holder \(pid \d+\) was ended by SIGKILL$/],
     ['session', false, /^the leader of its terminal's session \(pid \d+\) was ended by SIGKILL$/],
     ['holder', true, /^the process that kept its terminal \(pid \d+\) has ended$/],

@@ -4,7 +4,7 @@ import { bystander } from '../support/bystander.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { commandsThat, withOptions } from '../support/every-command.ts';
 import { service } from '../support/services.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const services = { web: service('fan', ['1']) };
@@ -88,7 +88,7 @@ describe('two projects in one place', () => {
     },
   );
 
-  eachMode<[string, readonly string[]]>([
+  fullTest.each<[string, readonly string[]]>([
     ['stop', ['stop']],
     ['stop --force', ['stop', '--force']],
   ])(

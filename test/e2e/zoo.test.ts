@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { modeTest, test } from '../support/sets.ts';
+import { fullTest, modeTest, test } from '../support/sets.ts';
 import { behaviours } from '../support/zoo/behaviours.ts';
 import { anyCombination, nested } from '../support/zoo/combinations.ts';
 import { lookHere, runnable } from '../support/zoo/here.ts';
@@ -65,7 +65,7 @@ describe.runIf(here.any)('the zoo', () => {
     );
   }
 
-  test.runIf(here.native || here.cgroup)(
+  fullTest.runIf(here.native || here.cgroup)(
     'stop ends fork storms, and programs that start themselves again',
     async () => {
       const storms = runnable(all, best, here).filter(({ storm }) => storm);

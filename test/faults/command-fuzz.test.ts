@@ -14,7 +14,7 @@ import { temporaryProject } from '../support/temporary-project.ts';
 import { anyMutation, type Mutation } from './mutations.ts';
 
 /** `npm test` takes a sample, whose seed is printed on failure. `DEVCTL_TEST_FUZZ=500` looks longer. */
-const RUNS = Number(process.env.DEVCTL_TEST_FUZZ ?? (isFull ? 20 : 5));
+const RUNS = Number(process.env.DEVCTL_TEST_FUZZ ?? (isFull ? 20 : 3));
 /** A bystander is replaced after this time, in ms, because it ends by itself some minutes after its start. */
 const STRANGER_MS = 40_000;
 

@@ -18,7 +18,7 @@ const BOTH_STOPS: readonly [string, readonly string[]][] = [
   ['stop --force', ['--force']],
 ];
 
-eachMode(BOTH_STOPS)(
+fullTest.each(BOTH_STOPS)(
   'a nested project that loses its manifest is still the nearest: %s',
   async (_title, flags) => {
     await using ground = await openGround();

@@ -20,7 +20,7 @@ import { type Ground, isAlive, openGround, startAbandoned } from '../../support/
 import { readProcesses } from '../../support/read-processes.ts';
 import type { SeenProcess } from '../../support/seen-process.ts';
 import { hasSubreaper, killAtOnce, service } from '../../support/services.ts';
-import { eachMode, eachModeIf, fullTest, test } from '../../support/sets.ts';
+import { eachMode, fullTest, test } from '../../support/sets.ts';
 import { canMount } from '../../support/small-disk.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { until } from '../../support/until.ts';
@@ -62,7 +62,7 @@ async function expectToEndAll(
 /** A service that works outside of its project, so that no working directory tells where the project is. */
 const atRoot = ({ sleep }: Ground) => ({ services: { web: { command: sleep, cwd: '/' } } });
 
-eachMode(BOTH_STOPS)(
+fullTest.each(BOTH_STOPS)(
   'a copy on the same device is not the original that was renamed: %s',
   async (_title, flags) => {
     await using ground = await openGround();
@@ -100,7 +100,7 @@ fullTest.each(BOTH_STOPS)(
   },
 );
 
-eachModeIf(hasSubreaper)([...BOTH_STOPS].reverse())(
+fullTest.runIf(hasSubreaper).each([...BOTH_STOPS].reverse())(
   'a project with a records folder of its own was moved away, and a checkout is at its path: %s',
   async (_title, flags) => {
     await using ground = await openGround();
@@ -189,7 +189,7 @@ eachMode([...BOTH_STOPS].reverse())(
   },
 );
 
-eachModeIf(mayUnshare())([...BOTH_STOPS].reverse())(
+fullTest.runIf(mayUnshare()).each(BOTH_STOPS)(
   'one process in a PID namespace of its own does not hide the others: %s',
   async (_title, flags) => {
     await using ground = await openGround();
@@ -214,7 +214,7 @@ eachMode([...BOTH_STOPS].reverse())(
   },
 );
 
-eachMode([...BOTH_STOPS].reverse())(
+fullTest.each([...BOTH_STOPS].reverse())(
   'a run of which every process works in the folder of another project is in doubt: %s',
   async (_title, flags) => {
     await using ground = await openGround();

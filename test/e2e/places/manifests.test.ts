@@ -5,7 +5,7 @@ import { hasControlGroups } from '../../support/control-groups.ts';
 import { type Ground, isAlive, killResidents, openGround } from '../../support/places.ts';
 import type { SeenProcess } from '../../support/seen-process.ts';
 import { hasSubreaper } from '../../support/services.ts';
-import { eachMode, eachModeIf, isFull, test } from '../../support/sets.ts';
+import { eachModeIf, fullTest, isFull, test } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
 const A = ['--config', 'a.json'] as const;
@@ -87,7 +87,7 @@ describe('two manifests of one folder that keep their records apart', () => {
     },
   );
 
-  eachModeIf(hasControlGroups)<[string, (ground: Ground) => string]>([
+  fullTest.runIf(hasControlGroups).each<[string, (ground: Ground) => string]>([
     ['unmarked', bare],
     ['marked', ({ sleep }) => `exec ${sleep}`],
   ])('of two starts at the same time one is refused: %s', async (_name, command) => {
@@ -111,7 +111,7 @@ describe('two manifests of one folder that keep their records apart', () => {
   });
 });
 
-eachMode<[string, (ground: Ground) => unknown]>([
+fullTest.each<[string, (ground: Ground) => unknown]>([
   ['its supervisor lives', () => {}],
   ['its supervisor was killed', killResidents],
 ])(

@@ -15,7 +15,7 @@ import {
   type Run,
 } from '../../support/places.ts';
 import { hasSubreaper } from '../../support/services.ts';
-import { eachModeIf, fullTest, test } from '../../support/sets.ts';
+import { eachModeIf, fullTest } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
 /** Starts the usual services of a folder by a manifest of another name. */
@@ -49,7 +49,7 @@ describe.runIf(hasSubreaper)(
   },
 );
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'a removed project is ended by its id, and nothing of the new one at its path',
   async () => {
     await using ground = await openGround();

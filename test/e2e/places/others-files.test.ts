@@ -18,7 +18,7 @@ import { type Ground, isAlive, killResidents, openGround } from '../../support/p
 import { readProcesses } from '../../support/read-processes.ts';
 import type { SeenProcess } from '../../support/seen-process.ts';
 import { hasSubreaper } from '../../support/services.ts';
-import { eachMode, eachModeIf, fullTest, test } from '../../support/sets.ts';
+import { eachMode, eachModeIf, fullTest } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
 /** A program without any mark, that no folder and no environment ties to its project. */
@@ -79,7 +79,7 @@ async function spare(
   return said;
 }
 
-eachMode<[string, readonly string[]]>([
+fullTest.each<[string, readonly string[]]>([
   ['sweep', ['sweep']],
   ['stop', ['stop']],
   ['stop --force', ['stop', '--force']],
@@ -121,7 +121,7 @@ eachModeIf(hasSubreaper && hasControlGroups)<[string, string]>([
 
 const SHARED_LOGS = { logs: { dir: '../logs' } };
 
-eachMode<[string, readonly string[], boolean]>([
+fullTest.each<[string, readonly string[], boolean]>([
   ['stop', ['stop'], false],
   ['restart', ['restart'], false],
   ['stop --force', ['stop', '--force'], false],
@@ -144,7 +144,7 @@ eachMode<[string, readonly string[], boolean]>([
   },
 );
 
-eachMode<[string, readonly string[]]>([
+fullTest.each<[string, readonly string[]]>([
   ['stop --force', ['stop', '--force']],
   ['stop', ['stop']],
 ])(
@@ -186,7 +186,7 @@ function writeShared(ground: Ground, service: object): void {
   }
 }
 
-test('a start throws the lock of another project in its records folder not away', async () => {
+fullTest('a start throws the lock of another project in its records folder not away', async () => {
   await using ground = await openGround();
   const never = { log: '^never$', timeout: '10m' };
   writeShared(ground, { command: ground.sleep, ready: never });

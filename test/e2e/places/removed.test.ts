@@ -157,7 +157,7 @@ fullTest.runIf(hasSubreaper)('a new project at the path of a removed one', async
   await expectToEnd(ground, 'P', [fresh]);
 });
 
-eachModeIf(hasSubreaper)<[string, boolean]>([
+fullTest.runIf(hasSubreaper).each<[string, boolean]>([
   ['the supervisor lives', false],
   ['the supervisor was killed', true],
 ])(
