@@ -6,7 +6,7 @@ import type { ContainersRecord } from '../../src/containers/record.ts';
 import { devctlWith, startDevctl } from '../support/devctl.ts';
 import { type DockerEngine, IMAGE, startEngine, whyNoEngine } from '../support/docker-engine.ts';
 import { service } from '../support/services.ts';
-import { fullTest, isFull, test } from '../support/sets.ts';
+import { bothTest, fullTest, isFull } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -62,7 +62,7 @@ describe.runIf(why === null)('containers of a real Docker engine', () => {
     return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as ContainersRecord) : null;
   };
 
-  test(`rounds of start and stop leave no container, network and process`, async () => {
+  bothTest('rounds of start and stop leave no container, network and process', async () => {
     await using project = await shop();
     for (let round = 0; round < (isFull ? 20 : 1); round += 1) {
       const start = await run(project, 'start');

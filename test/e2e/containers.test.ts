@@ -19,7 +19,7 @@ async function shop(containers: object | null = {}, compose = COMPOSE) {
     ...(containers && { containers }),
   };
   const project = await temporaryProject(manifest, { 'compose.yaml': compose });
-  const docker = standInDocker(project);
+  const docker = await standInDocker(project);
   return { project, docker, run: runner(project, docker) };
 }
 
@@ -234,7 +234,7 @@ describe('containers, with a docker that is a stand-in', () => {
     const { project, docker, run } = await shop();
     await using _project = project;
     await run('start');
-    const other = standInDocker(project, 'other');
+    const other = await standInDocker(project);
     const stop = await devctlWith(project, { env: other.env }, 'stop');
     expect(stop, stop.stdout).toMatchObject({ exitCode: 0 });
     expect(docker.state().containers).toEqual([]);

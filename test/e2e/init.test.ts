@@ -51,7 +51,7 @@ eachMode<[string, readonly string[]]>([
   'a repository like %s: init, check, start and stop, without a hand on the manifest',
   async (name, services) => {
     await using project = await clone(name);
-    const docker = standInDocker(project);
+    const docker = await standInDocker(project);
     const env = { ...docker.env, PATH: `${project.file('node_modules/.bin')}:${docker.env.PATH}` };
     const run = (...args: readonly string[]) => devctlWith(project, { env }, ...args);
     const written = await run('init', '--yes');

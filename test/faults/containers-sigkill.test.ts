@@ -51,7 +51,7 @@ async function openScene(): Promise<Scene> {
   const compose = 'services:\n  db: {image: x}\n  cache: {image: x, depends_on: [db]}\n';
   const manifest = { services: { web }, containers: {} };
   const project = await temporaryProject(manifest, { 'compose.yaml': compose });
-  const docker = standInDocker(project);
+  const docker = await standInDocker(project);
   docker.set({ containers: [THEIRS] });
   return { project, docker, faults: openFaults(project) };
 }
