@@ -15,15 +15,12 @@ const files =
 /** Files that keep all cores busy by themselves, or start so many processes that they disturb the others. */
 const CROWDED = [
   'test/e2e/bystanders-recycled.test.ts',
-  // A forced stop has 5 s for the engine, and the stand-in for docker is a program of Node for each question.
   'test/e2e/containers-engine.test.ts',
-  'test/e2e/containers.test.ts',
   'test/e2e/emergency.test.ts',
   'test/e2e/fork-storm.test.ts',
   'test/e2e/incident.test.ts',
   'test/e2e/process-limit.test.ts',
   'test/e2e/zoo.test.ts',
-  'test/faults/containers-sigkill.test.ts',
   'test/faults/sigkill.test.ts',
 ];
 

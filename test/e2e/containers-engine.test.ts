@@ -68,13 +68,14 @@ describe.runIf(why === null)('containers of a real Docker engine', () => {
       const start = await run(project, 'start');
       expect(start, start.stderr).toMatchObject({ exitCode: 0 });
       expect(engine.containers()).toHaveLength(2);
-      await until(async () => (await run(project, 'status')).exitCode === 0);
+      if (isFull) await until(async () => (await run(project, 'status')).exitCode === 0);
       const stop = await run(project, 'stop');
       expect(stop, stop.stdout + stop.stderr).toMatchObject({ exitCode: 0 });
       expect([engine.containers(), networks()]).toEqual([[], []]);
       expect(project.oracle.everything()).toEqual([]);
     }
     expect(engine.docker('volume', 'ls', '-q')).not.toBe('');
+    if (!isFull) return;
     await run(project, 'start', '--containers');
     expect(await run(project, 'stop', '--volumes')).toMatchObject({ exitCode: 0 });
     expect(engine.docker('volume', 'ls', '-q')).toBe('');

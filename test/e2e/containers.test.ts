@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { devctlWith, startDevctl } from '../support/devctl.ts';
 import { service } from '../support/services.ts';
-import { fullTest, test } from '../support/sets.ts';
+import { bothTest, fullTest, isFull, test } from '../support/sets.ts';
 import { type StandInDocker, standInDocker } from '../support/stand-in-docker.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -75,34 +75,42 @@ describe('containers, with a docker that is a stand-in', () => {
   test('a project without them asks nobody', async () => {
     const { project, docker, run } = await shop(null);
     await using _project = project;
-    for (const words of [['start'], ['status'], ['stop', '--force']])
+    for (const words of [
+      ['start', 'lone'],
+      ['stop', '--force'],
+    ])
       expect(await run(...words)).toMatchObject({ exitCode: 0 });
     expect(docker.state().asked).toEqual([]);
   });
 
-  test('an engine that does not answer: start fails, status has the last answer, stop says what is not known', async () => {
-    const { project, docker, run } = await shop();
-    await using _project = project;
-    expect(await run('start')).toMatchObject({ exitCode: 0 });
-    docker.set({ mode: 'silent' });
-    const status = await run('status');
-    expect(status).toMatchObject({ exitCode: 3 });
-    expect(status.stdout).toMatch(/does not answer, so this is what it said .* ago/);
-    expect(status.stdout).toMatch(/\ndb +running/);
-    const force = await run('stop', '--force');
-    expect(force).toMatchObject({ exitCode: 4 });
-    expect(force.stdout).toMatch(/2 containers: not known, the engine .* does not answer/);
-    // Neither a process of the services nor one of docker is left.
-    expect(project.oracle.everything()).toEqual([]);
-    const start = await run('start');
-    expect(start).toMatchObject({ exitCode: 1 });
-    expect(start.stderr).toContain('does not answer');
-    docker.set({ mode: undefined });
-    expect(await run('stop')).toMatchObject({ exitCode: 0 });
-    expect(names(docker.state())).toEqual([]);
-  });
+  bothTest(
+    'an engine that does not answer: start fails, status has the last answer, stop says what is not known',
+    async () => {
+      const { project, docker, run } = await shop();
+      await using _project = project;
+      expect(await run('start')).toMatchObject({ exitCode: 0 });
+      docker.set({ mode: 'silent' });
+      const status = await run('status');
+      expect(status).toMatchObject({ exitCode: 3 });
+      expect(status.stdout).toMatch(/does not answer, so this is what it said .* ago/);
+      expect(status.stdout).toMatch(/\ndb +running/);
+      const force = await run('stop', '--force');
+      expect(force).toMatchObject({ exitCode: 4 });
+      expect(force.stdout).toMatch(/2 containers: not known, the engine .* does not answer/);
+      // Neither a process of the services nor one of docker is left.
+      expect(project.oracle.everything()).toEqual([]);
+      if (isFull) {
+        const start = await run('start');
+        expect(start).toMatchObject({ exitCode: 1 });
+        expect(start.stderr).toContain('does not answer');
+      }
+      docker.set({ mode: undefined });
+      expect(await run('stop')).toMatchObject({ exitCode: 0 });
+      expect(names(docker.state())).toEqual([]);
+    },
+  );
 
-  test('what somebody else has started is refused, and never touched', async () => {
+  bothTest('what somebody else has started is refused, and never touched', async () => {
     const { project, docker, run } = await shop({ project: 'shop' });
     await using _project = project;
     const labels = { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'db' };
@@ -118,8 +126,10 @@ describe('containers, with a docker that is a stand-in', () => {
     expect(start).toMatchObject({ exitCode: 5 });
     expect(start.stderr).toMatch(/shop_db_1 \(bbbbbbbbbbbb, x, \d+ days old\)/);
     expect(start.stderr).toContain('"adopt": "use"');
-    for (const words of [['stop'], ['stop', '--force'], ['stop', '--containers', '--volumes']])
+    const harshest = ['stop', '--force', '--volumes'];
+    for (const words of isFull ? [['stop'], ['stop', '--containers'], harshest] : [harshest])
       expect(await run(...words)).toMatchObject({ exitCode: 0 });
+    if (!isFull) return void expect(docker.state().containers).toEqual([theirs]);
     const manifest = JSON.parse(readFileSync(project.file('.devctl.json'), 'utf8')) as object;
     const containers = { project: 'shop', adopt: 'use', services: ['db'] };
     project.write('.devctl.json', JSON.stringify({ ...manifest, containers }));

@@ -24,7 +24,7 @@ import { until } from '../support/until.ts';
 const WHICH = process.env.DEVCTL_TEST_FAULTS ?? '';
 /** The seed of the sample that `npm test` takes; a failure shows it. */
 const SEED = Number(process.env.DEVCTL_TEST_SEED ?? Date.now() % 100_000);
-const SAMPLE = 3;
+const SAMPLE = 2;
 
 /** A container of somebody else on the same engine. */
 const THEIRS: StandInContainer = {
@@ -39,6 +39,9 @@ const THEIRS: StandInContainer = {
 };
 
 type Phase = 'start' | 'stop' | 'force';
+
+/** The commands from which moments are taken, in an order in which each finds what it needs. */
+const PHASES: readonly Phase[] = isFull ? ['start', 'stop', 'start', 'force'] : ['start', 'stop'];
 
 interface Scene {
   readonly project: TemporaryProject;
@@ -63,14 +66,12 @@ function run({ project, docker, faults }: Scene, phase: Phase): Promise<DevctlRe
 
 /** Records what concerns containers: questions to the engine, compose, and what is written down. */
 async function recordEffects(scene: Scene): Promise<readonly Effect[]> {
-  for (const phase of ['start', 'stop', 'start', 'force'] as const) {
+  for (const phase of PHASES) {
     scene.faults.record(phase);
     const { exitCode, stderr } = await run(scene, phase);
     scene.faults.disarm();
-    // On a busy machine the stand-in, a program of Node, may take more than the 5 s that a forced stop has.
-    expect(phase === 'force' ? [0, 4] : [0], stderr).toContain(exitCode);
+    expect(exitCode, stderr).toBe(0);
   }
-  expect(await run(scene, 'stop')).toMatchObject({ exitCode: 0 });
   return scene.faults
     .effects()
     .filter(({ role, label }) => role === 'cli' && /docker|containers|compose/.test(label));
@@ -116,7 +117,7 @@ bothTest(
     const scene = await openScene();
     await using _project = scene.project;
     const effects = await recordEffects(scene);
-    for (const phase of ['start', 'stop', 'force'])
+    for (const phase of PHASES)
       expect(effects.filter((one) => one.phase === phase).length, phase).toBeGreaterThan(5);
     const points = chosenFrom(faultPoints(effects, { all: false, variations: [] }));
     const failures: string[] = [];
