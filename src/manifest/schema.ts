@@ -125,14 +125,10 @@ export const manifestSchema = z.strictObject({
   services: z
     .record(field.serviceName, service, {
       error: ({ input }) =>
-        input === undefined
-          ? 'is missing: name what to run, such as {"web": {"command": "npm run dev"}}'
-          : `expected an object of services such as {"web": {"command": "npm run dev"}}, got ${show(input)}`,
+        `expected an object of services such as {"web": {"command": "npm run dev"}}, got ${show(input)}`,
     })
-    .refine((services) => Object.keys(services).length > 0, {
-      error: 'is empty: name what to run, such as {"web": {"command": "npm run dev"}}',
-    })
-    .describe('The commands to run, by name.'),
+    .default({})
+    .describe('The commands to run, by name. Needed where there are no containers.'),
   groups: z
     .record(field.serviceName, z.array(z.string()).min(1, 'is empty: name its services'))
     .optional()

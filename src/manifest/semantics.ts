@@ -5,7 +5,15 @@ import { type DependencyGraph, stronglyConnectedComponents } from './dependency-
 import { checkFolders } from './folders.ts';
 import { nearest } from './nearest.ts';
 import { type Position, type Problem, problem, show, type ValuePath } from './problem.ts';
-import { entriesOf, itemsOf, keyPositionOf, scalarOf, type Tree, valueAt } from './tree.ts';
+import {
+  entriesOf,
+  itemsOf,
+  keyPositionOf,
+  positionOf,
+  scalarOf,
+  type Tree,
+  valueAt,
+} from './tree.ts';
 import { parseSize } from './units.ts';
 
 /**
@@ -17,6 +25,7 @@ import { parseSize } from './units.ts';
  */
 export function checkSemantics(tree: Tree, root: string): Problem[] {
   return [
+    ...checkContents(tree),
     ...checkDependencies(tree),
     ...checkCycles(tree),
     ...checkTasks(tree),
@@ -29,6 +38,17 @@ export function checkSemantics(tree: Tree, root: string): Problem[] {
     ...checkLogs(tree),
     ...checkContainers(tree),
   ];
+}
+
+/** Checks that there is anything to start: services, or containers alone. */
+function checkContents(tree: Tree): Problem[] {
+  const services = valueAt(tree, 'services');
+  const isEmpty =
+    services === undefined || (services.kind === 'object' && serviceNames(tree).length === 0);
+  if (tree.kind !== 'object' || !isEmpty || valueAt(tree, 'containers') !== undefined) return [];
+  const how = services === undefined ? 'is missing' : 'is empty';
+  const message = `${how}: name what to run, such as {"web": {"command": "npm run dev"}}`;
+  return [problem(positionOf(tree, ['services']), ['services'], message)];
 }
 
 /** Checks that a task can end, and that a service can end when another service waits for its end. */
