@@ -24,9 +24,10 @@ export async function checkCommand(options: { config?: string; json?: boolean })
   const { place, manifest, problems, warnings } = await examine(query);
   const from = shownFrom(query) ?? place.root;
   if (manifest === null || problems.length > 0) throw manifestInvalid(problems, from);
-  const { file, services, groups } = manifest;
+  const { file, services, groups, containers } = manifest;
+  const names = Object.keys(services);
   const counted = [
-    count(Object.keys(services).length, 'service'),
+    containers !== null && names.length === 0 ? 'containers alone' : count(names.length, 'service'),
     ...(Object.keys(groups).length > 0 ? [count(Object.keys(groups).length, 'group')] : []),
   ];
   process.stdout.write(`✓ ${basename(file)}: ${counted.join(', ')}: no problems\n`);

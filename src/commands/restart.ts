@@ -1,4 +1,5 @@
 import { ExitCode, exitCodeOf } from '../errors.ts';
+import { isContainersAlone } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { loadStartable } from '../operations/start/ad-hoc.ts';
 import { restartProject } from '../operations/start/restart.ts';
@@ -37,6 +38,8 @@ export async function restartCommand(
   const project = openProject(query);
   // Loaded before the stop, so that a mistake in the manifest is reported while everything still runs.
   const { manifest, folder } = loadStartable(project, query);
+  if (names.length === 0 && isContainersAlone(manifest))
+    return (await import('./containers/up.ts')).restartContainersOnly(names, options);
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const progress = openProgress({ color: options.color });
   const endYield = yieldLock(options);

@@ -5,7 +5,7 @@ import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { readEvents } from '../history/read.ts';
 import { usualStartMs } from '../history/usual.ts';
 import { warningInWords } from '../limits/words.ts';
-import { choicesOf, selectForStart } from '../manifest/select.ts';
+import { choicesOf, isContainersAlone, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { loadStartable, type StartableProject } from '../operations/start/ad-hoc.ts';
 import { toLease } from '../operations/start/lease.ts';
@@ -47,6 +47,8 @@ export async function startCommand(
   const query = { config: options.config };
   const project = openProject(query);
   const startable = loadStartable(project, query);
+  if (names.length === 0 && isContainersAlone(startable.manifest))
+    return (await import('./containers/up.ts')).startContainersOnly(names, options);
   const selected = selectForStart(choicesOf(startable.manifest), names);
   const containers = names.length === 0 ? 'all' : 'needed';
   return startSelected(project, startable, selected, { ...options, wanted: containers });

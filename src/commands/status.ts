@@ -61,12 +61,14 @@ function printUrls({ services }: StatusReport, color: boolean | undefined): void
 
 async function printStatus(report: StatusReport, color: boolean | undefined): Promise<void> {
   const theme = themeFor(process.stdout, color);
-  printServices(report, theme);
+  const hasOnlyContainers =
+    report.services.length === 0 && (report.containers?.list.length ?? 0) > 0;
+  if (!hasOnlyContainers) printServices(report, theme);
   if (report.containers) {
     const { containersLines } = await import('../output/text/containers.ts');
     const lines = containersLines(report.containers, theme);
     process.stdout.write(
-      `${lines.length > 0 ? '\n' : ''}${lines.map((line) => `${line}\n`).join('')}`,
+      `${lines.length > 0 && !hasOnlyContainers ? '\n' : ''}${lines.map((line) => `${line}\n`).join('')}`,
     );
   }
   const { orphans, unattributed } = report;

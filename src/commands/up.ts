@@ -9,7 +9,12 @@ import { openLogSource } from '../logs/source.ts';
 import { tolerantReader } from '../logs/tolerant-reader.ts';
 import { loadManifest } from '../manifest/load.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
-import { choicesOf, selectForStart, selectServices } from '../manifest/select.ts';
+import {
+  choicesOf,
+  isContainersAlone,
+  selectForStart,
+  selectServices,
+} from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import type { StartResult } from '../operations/start/result.ts';
 import type { UpOptions } from '../operations/up/options.ts';
@@ -59,6 +64,11 @@ export async function upCommand(
   const project = openProject(query);
   const manifest = await manifestToRun(project, options);
   if (manifest === null) return ExitCode.Failed;
+  if (isContainersAlone(manifest)) {
+    throw new DevctlError('usage', `${manifest.file} has containers and no services to stay with`, {
+      hint: 'bring them up: devctl start; see what they write: devctl logs --follow',
+    });
+  }
   const choices = choicesOf(manifest);
   const selected = selectForStart(choices, names);
   const { exitCodeFrom } = options;

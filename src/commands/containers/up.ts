@@ -8,6 +8,7 @@ import { openProgress } from '../../output/terminal/open-progress.ts';
 import { openHost } from '../../processes/real-host.ts';
 import { folderOfManifest, type ProjectFolder } from '../../project/folder.ts';
 import { manifestQuery, openProject } from '../../project/open-project.ts';
+import { type LeaseOptions, leaseWish } from '../options/lease-options.ts';
 import { composeNotes, showContainer } from '../start.ts';
 import { yieldLock } from '../yield-lock.ts';
 import { type ContainersOptions, printContainersStop, takeDownContainers } from './down.ts';
@@ -19,11 +20,17 @@ import { type ContainersOptions, printContainersStop, takeDownContainers } from 
  */
 export async function startContainersOnly(
   names: readonly string[],
-  options: ContainersOptions,
+  options: ContainersOptions & LeaseOptions,
 ): Promise<number> {
+  const { ttlMs, pids } = leaseWish(options);
+  if (ttlMs !== null || pids.length > 0) {
+    throw new DevctlError('usage', 'a lease needs services: it is their supervisor that keeps it', {
+      hint: 'leave out --ttl and --while-pid',
+    });
+  }
   const { folder, settings } = requireContainers(options);
   const containers = await bringUp(folder, settings, names, options);
-  if (options.json) printJson({ ok: true, containers });
+  if (options.json) printJson({ ok: true, services: [], containers });
   else process.stdout.write(`${inWords(containers)}. Stop them with: devctl stop --containers\n`);
   return ExitCode.Ok;
 }

@@ -64,12 +64,14 @@ export async function readContainers({
   return lookAtContainers(folder, process.env);
 }
 
-/** Adds the containers to a report: it is healthy only where they are. */
+/** Adds the containers to a report: it is healthy only where they are. A project may have nothing else. */
 export function withContainers(
   report: StatusReport,
   containers: ContainersStatus | null,
 ): StatusReport {
-  return { ...report, containers, healthy: report.healthy && containers?.healthy !== false };
+  const { services, orphans } = report;
+  const isUp = services.length > 0 || containers === null ? report.healthy : orphans.length === 0;
+  return { ...report, containers, healthy: isUp && containers?.healthy !== false };
 }
 
 /**
