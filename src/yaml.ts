@@ -1,4 +1,5 @@
-import { Composer, LineCounter, Parser } from 'yaml';
+import { Composer, isMap, isNode, isScalar, LineCounter, Parser } from 'yaml';
+import { setTags } from './plain-values.ts';
 
 /** The result of reading a YAML file: its value, or the line and the reason. */
 export type YamlReading =
@@ -16,7 +17,7 @@ const MOST_LAYERS = 500;
 
 const OPTIONS = { schema: 'core', merge: true, logLevel: 'silent', prettyErrors: false } as const;
 
-/** Reads a YAML file without tags of other languages. An unknown tag, such as compose's "!reset", is passed over. */
+/** Reads a YAML file without tags of other languages. The value of an unknown tag is read as if it had none: see `tagOf` in plain-values.ts. */
 export function readYaml(text: string): YamlReading {
   if (text.length > MOST_CHARACTERS)
     return unread(1, `it is larger than ${MOST_CHARACTERS / 1024} KB`);
@@ -30,10 +31,24 @@ export function readYaml(text: string): YamlReading {
   if (error) return unread(lineAt(error.pos[0]), error.message);
   if (second) return unread(lineAt(second.range[0]), 'it holds more than one document');
   try {
-    return { kind: 'read', value: document.toJS({ maxAliasCount: MOST_ALIASES }) };
+    const value: unknown = document.toJS({ maxAliasCount: MOST_ALIASES });
+    noteTags(document.contents, value);
+    return { kind: 'read', value };
   } catch (error) {
     return unread(1, error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Adds the tags to the maps of a value that was made from this node. An alias has those of its anchor. */
+function noteTags(node: unknown, value: unknown): void {
+  if (!isMap(node) || typeof value !== 'object' || value === null) return;
+  const tags = new Map<string, string>();
+  for (const { key, value: inner } of node.items) {
+    const name = String(isScalar(key) ? key.value : key);
+    if (isNode(inner) && inner.tag?.startsWith('!')) tags.set(name, inner.tag);
+    if (Object.hasOwn(value, name)) noteTags(inner, Reflect.get(value, name));
+  }
+  if (tags.size > 0) setTags(value, tags);
 }
 
 function unread(line: number, why: string): YamlReading {

@@ -28,7 +28,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ['project'],
   ['manifest'],
   ['processes', 'patterns'],
-  ['errors.ts', 'own-command.ts', 'package-root.ts', 'plain-values.ts', 'yaml.ts'],
+  ['errors.ts', 'own-command.ts', 'package-root.ts', 'yaml.ts'],
+  ['plain-values.ts'],
 ];
 
 /** The same inside a folder: a room may import from the rooms after it. A file beside the rooms is above them. */

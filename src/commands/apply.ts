@@ -12,17 +12,16 @@ import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { declaredServices, manifestQuery, openProject } from '../project/open-project.ts';
+import { composeNotes, showContainer } from './containers/progress.ts';
 import { printHints } from './failure-hint.ts';
 import { leaseWish } from './options/lease-options.ts';
 import {
   allUp,
-  composeNotes,
   printSummary,
   printUrls,
   refuseAsProcessOne,
   type StartCommandOptions,
   showChange,
-  showContainer,
   startCommand,
   urlsOfStart,
 } from './start.ts';

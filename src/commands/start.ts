@@ -1,6 +1,5 @@
 import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
 import type { StartedService } from '../client/started-service.ts';
-import type { ContainerChange } from '../containers/up.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { readEvents } from '../history/read.ts';
 import { usualStartMs } from '../history/usual.ts';
@@ -24,6 +23,7 @@ import type { Host } from '../processes/host.ts';
 import { openHost } from '../processes/real-host.ts';
 import { type OpenProject, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
+import { composeNotes, showContainer } from './containers/progress.ts';
 import { printHints } from './failure-hint.ts';
 import { printLastLines } from './last-lines.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './options/lease-options.ts';
@@ -192,26 +192,6 @@ export function showChange(
     default:
       return;
   }
-}
-
-/** Shows what happens to a container. */
-export function showContainer(progress: Progress, { service, state, text }: ContainerChange): void {
-  const name = `container ${service}`;
-  if (state === 'ready') progress.succeeded(name, text);
-  else if (state === 'failed') progress.failed(name, `failed: ${text}`);
-  else progress.pending(name, state === 'starting' ? 'starting' : 'waiting for');
-}
-
-/** Shows what compose says of pulls and builds, which take long. Its bars, redrawn many times a second, are left out. */
-export function composeNotes(progress: Progress): (line: string) => void {
-  const shown = new Set<string>();
-  return (line) => {
-    const text = line.trim();
-    if (!/^(Pulling|Building|Step \d|Successfully)|\bPull(ing|ed)$|^ERROR|^Error/.test(text))
-      return;
-    if (!shown.has(text)) progress.note(`compose: ${text}`);
-    shown.add(text);
-  };
 }
 
 /** True when every requested service is up. */

@@ -1,5 +1,5 @@
 import { parseDuration } from '../manifest/units.ts';
-import { fieldsOf, textOfScalar } from '../plain-values.ts';
+import { fieldsOf, tagOf, textOfScalar } from '../plain-values.ts';
 
 /** A map of a compose file. */
 type Fields = Readonly<Record<string, unknown>>;
@@ -61,19 +61,20 @@ export function joinComposeFiles(
     // The services of another file would carry no label of ours, so nobody could tell that they are ours.
     if (Object.hasOwn(file, 'include'))
       return { why: '"include" is not supported: name these files in "containers": {"file": […]}' };
-    for (const [name, given] of Object.entries(fieldsOf(file.services))) {
-      const service = fieldsOf(given);
-      services.set(
-        name,
-        joinService(services.get(name), toService(name, service, interpolate), service),
-      );
+    const named = fieldsOf(file.services);
+    for (const [name, given] of Object.entries(named)) {
+      const tag = tagOf(named, name);
+      if (tag === RESET || tag === OVERRIDE) services.delete(name);
+      if (tag === RESET) continue;
+      const service = withoutReset(fieldsOf(given));
+      const after = toService(name, service, interpolate);
+      services.set(name, joinService(withoutReplaced(services.get(name), given), after, service));
     }
   }
   if (services.size === 0) return { why: 'it names no "services"' };
   const networks = ownOnes(maps, 'networks');
   const isOnDefault = [...services.values()].some(({ usesDefaultNetwork }) => usesDefaultNetwork);
-  const isExternal =
-    Object.hasOwn(namedIn(maps, 'networks'), 'default') && !networks.includes('default');
+  const isExternal = namedIn(maps, 'networks').has('default') && !networks.includes('default');
   const last = (key: string): string | null => {
     const found = maps.map((file) => textAt(file, key)).findLast((text) => text !== null);
     return found === undefined || found === null ? null : interpolate(found);
@@ -85,6 +86,43 @@ export function joinComposeFiles(
     networks: isOnDefault && !isExternal ? [...new Set(['default', ...networks])] : networks,
     volumes: ownOnes(maps, 'volumes'),
   };
+}
+
+/** Compose's tag of a value that takes away what earlier files say; the value itself counts for nothing. */
+const RESET = '!reset';
+/** Compose's tag of a value that replaces what earlier files say, and is not joined with it. */
+const OVERRIDE = '!override';
+
+function withoutReset(service: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(service).filter(([key]) => tagOf(service, key) !== RESET),
+  );
+}
+
+/** The keys of a compose service, by our names for them. */
+const KEYS = {
+  containerName: ['container_name'],
+  hostPorts: ['ports'],
+  dependsOn: ['depends_on'],
+  graceMs: ['stop_grace_period'],
+  usesDefaultNetwork: ['networks', 'network_mode'],
+  profiles: ['profiles'],
+} as const satisfies Partial<Record<keyof ComposeService, readonly string[]>>;
+
+/** Takes from a service of earlier files what a later file resets or replaces. */
+function withoutReplaced(
+  before: ComposeService | undefined,
+  given: unknown,
+): ComposeService | undefined {
+  const service = fieldsOf(given);
+  if (!before) return before;
+  const empty = toService(before.name, {}, String);
+  const replaced = Object.entries(KEYS).flatMap(([field, keys]) =>
+    keys.some((key) => [RESET, OVERRIDE].includes(tagOf(service, key) ?? ''))
+      ? [[field, empty[field as keyof typeof KEYS]]]
+      : [],
+  );
+  return { ...before, ...Object.fromEntries(replaced) };
 }
 
 function toService(name: string, service: Fields, interpolate: Interpolate): ComposeService {
@@ -124,14 +162,23 @@ function hasNetworks(service: Fields): boolean {
 
 /** The names at the top of these files that compose makes: an external network or volume is somebody else's. */
 function ownOnes(files: readonly Fields[], key: 'networks' | 'volumes'): readonly string[] {
-  return Object.entries(namedIn(files, key)).flatMap(([name, given]) => {
-    const { external = false } = fieldsOf(given);
+  return [...namedIn(files, key)].flatMap(([name, { external = false }]) => {
     return external === false || external === null ? [name] : [];
   });
 }
 
-function namedIn(files: readonly Fields[], key: string): Fields {
-  return Object.fromEntries(files.flatMap((file) => Object.entries(fieldsOf(file[key]))));
+function namedIn(files: readonly Fields[], key: string): ReadonlyMap<string, Fields> {
+  const all = new Map<string, Fields>();
+  for (const file of files) {
+    const named = fieldsOf(file[key]);
+    for (const [name, given] of Object.entries(named)) {
+      const tag = tagOf(named, name);
+      const before = tag === OVERRIDE ? {} : all.get(name);
+      if (tag === RESET) all.delete(name);
+      else all.set(name, { ...before, ...fieldsOf(given) });
+    }
+  }
+  return all;
 }
 
 /**

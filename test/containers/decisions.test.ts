@@ -56,6 +56,26 @@ function model(...files: readonly string[]): ComposeModel {
 }
 
 describe('what compose files say', () => {
+  test('!reset takes away what earlier files say, !override replaces it', () => {
+    const over = `
+services:
+  db: {ports: !override ["5433:5432"], container_name: !reset null, networks: !override [back]}
+  cache: !reset null
+  job: {depends_on: !reset [db], ports: !reset ["1:1"]}
+networks: {back: !reset null}
+`;
+    const { services, networks } = model(SHOP, over);
+    expect([...services.keys()]).toEqual(['db', 'job']);
+    expect(networks).toEqual([]);
+    expect(services.get('db')).toMatchObject({
+      containerName: null,
+      hostPorts: ['5433'],
+      usesDefaultNetwork: false,
+      graceMs: 90_000,
+    });
+    expect(services.get('job')).toMatchObject({ dependsOn: [], hostPorts: [] });
+  });
+
   test('services, networks and volumes of a file', () => {
     const { services, version, name, networks, volumes } = model(SHOP);
     expect({ version, name, networks, volumes }).toEqual({

@@ -9,9 +9,9 @@ import { openHost } from '../../processes/real-host.ts';
 import { folderOfManifest, type ProjectFolder } from '../../project/folder.ts';
 import { manifestQuery, openProject } from '../../project/open-project.ts';
 import { type LeaseOptions, leaseWish } from '../options/lease-options.ts';
-import { composeNotes, showContainer } from '../start.ts';
 import { yieldLock } from '../yield-lock.ts';
 import { type ContainersOptions, printContainersStop, takeDownContainers } from './down.ts';
+import { composeNotes, showContainer } from './progress.ts';
 
 /**
  * Runs `devctl start --containers`. Exits 0 when they are up.
