@@ -10,13 +10,13 @@ import { codeOfLostReader } from '../output/terminal/lost-output.ts';
 import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.ts';
 import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
-import { hasContainersRecord } from '../project/names.ts';
 import {
   type OpenProject,
   openProject,
   requireProject,
   steadyQuery,
 } from '../project/open-project.ts';
+import { hadContainers } from '../project/place/containers-copy.ts';
 import { lineToJson, lineToText } from './log-line.ts';
 import { grepOption, linesOption, sinceOption } from './options/log-options.ts';
 import { watchStdout } from './watch-stdout.ts';
@@ -167,7 +167,7 @@ async function containerLogs(
   { containers = false, color }: LogsOptions,
 ): Promise<ContainerLogs> {
   const isDeclared = outline.kind !== 'absent' && outline.hasContainers;
-  if (!isDeclared && !hasContainersRecord(folder.pidsDir) && !containers) return NO_CONTAINER_LOGS;
+  if (!isDeclared && !hadContainers(folder) && !containers) return NO_CONTAINER_LOGS;
   const { findLoggedContainers } = await import('../containers/logs.ts');
   const found = await findLoggedContainers(folder, process.env);
   if ('why' in found) {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeIfThere, writeFileAtomically } from '../project/atomic-file.ts';
 import { asObject, isCount, isLabel, isListOf, isRunId, isText } from '../project/field-checks.ts';
@@ -9,6 +10,11 @@ import {
   readJsonRecord,
 } from '../project/json-record.ts';
 import { CONTAINERS_RECORD } from '../project/names.ts';
+import {
+  containersCopy,
+  removeContainersCopy,
+  writeContainersCopy,
+} from '../project/place/containers-copy.ts';
 import { recordedProject, whyOfAnotherProject } from '../project/recorded-project.ts';
 import { folderProblem, writableFolder } from '../project/records-folder.ts';
 import type { EnginePlace } from './engine.ts';
@@ -49,14 +55,20 @@ export interface ContainersRecord {
   readonly at: string;
 }
 
-/** Reads the record. Never throws for a bad file: it becomes a problem. */
+/**
+ * Reads the record; where `.pids` is gone, its copy in the state folder, which is of this very folder. Never throws for
+ * a bad file: it becomes a problem.
+ */
 export function readContainersRecord(folder: ProjectFolder): RecordRead<ContainersRecord> {
   const blocked = folderProblem(folder, null);
   if (blocked) return { kind: 'problem', problem: blocked };
-  return readJsonRecord(join(folder.pidsDir, CONTAINERS_RECORD), {
-    parse: (fields) => toRecord(fields) ?? 'a field is missing or malformed',
+  const parse = (fields: JsonFields) => toRecord(fields) ?? 'a field is missing or malformed';
+  const read = readJsonRecord(join(folder.pidsDir, CONTAINERS_RECORD), {
+    parse,
     whyForeign: (record) => whyOfAnotherProject(folder, record),
   });
+  const copy = containersCopy(folder);
+  return read.kind === 'missing' && copy !== null ? readJsonRecord(copy, { parse }) : read;
 }
 
 /** @throws DevctlError 'records-unwritable', 'unsafe' */
@@ -66,16 +78,24 @@ export function writeContainersRecord(
 ): void {
   writableFolder(folder, null);
   const whole = { schema: 1, ...recordedProject(folder), ...record };
-  writeFileAtomically(
-    join(folder.pidsDir, CONTAINERS_RECORD),
-    `${JSON.stringify(whole, null, 2)}\n`,
-  );
+  const text = `${JSON.stringify(whole, null, 2)}\n`;
+  writeFileAtomically(join(folder.pidsDir, CONTAINERS_RECORD), text);
+  writeContainersCopy(folder, text);
 }
 
-/** Removes the record, the override file and the last answer. @throws DevctlError 'records-unwritable' */
-export function removeContainersRecord({ pidsDir }: ProjectFolder): void {
+/** Removes the record, its copy, the override file and the last answer. @throws DevctlError 'records-unwritable' */
+export function removeContainersRecord(folder: ProjectFolder): void {
+  const { pidsDir } = folder;
   for (const path of [overridePath(pidsDir), seenPath(pidsDir), join(pidsDir, CONTAINERS_RECORD)])
     removeIfThere(path);
+  removeContainersCopy(folder);
+}
+
+/** The files that name the containers of a project, for people. */
+export function containersRecords(folder: ProjectFolder): readonly string[] {
+  const copy = containersCopy(folder);
+  const paths = [join(folder.pidsDir, CONTAINERS_RECORD), ...(copy === null ? [] : [copy])];
+  return paths.filter((path) => existsSync(path));
 }
 
 /** Absolute path of the compose file that adds our labels. */

@@ -59,6 +59,7 @@ import { chooseProjectName, type ProjectName, withOwnPart } from './project-name
 import { judgeContainers, strangerInWords } from './readiness.ts';
 import {
   type ContainersRecord,
+  containersRecords,
   overridePath,
   readContainersRecord,
   readKnownName,
@@ -170,7 +171,7 @@ class ContainersUp {
     refuseForeignRecord(readContainersRecord(this.#folder));
     const engineId = this.#require(await this.#engine.identify());
     const record = this.#record();
-    if (record && record.engine.id !== engineId) throw anotherEngine(record);
+    if (record && record.engine.id !== engineId) throw anotherEngine(this.#folder, record);
     if (this.#engine.isRemote)
       this.#options.warn(
         `the engine is on another machine (${this.#engine.place?.endpoint}): its ports are not looked for here`,
@@ -492,12 +493,15 @@ function refuseForeignRecord(read: ReturnType<typeof readContainersRecord>): voi
   });
 }
 
-function anotherEngine({ engine, containers }: ContainersRecord): DevctlError {
+function anotherEngine(
+  folder: ProjectFolder,
+  { engine, containers }: ContainersRecord,
+): DevctlError {
   return new DevctlError(
     'start-failed',
     `at ${engine.endpoint} another engine answers than the one that has ${containers.length} containers of this project`,
     {
-      hint: 'bring that engine back; if it is gone for good, with its containers, remove .pids/containers.json',
+      hint: `bring that engine back; if it is gone for good, with its containers: rm ${containersRecords(folder).join(' ')}`,
     },
   );
 }

@@ -8,10 +8,7 @@ export const USUAL_MANIFEST = '.devctl.json';
 /** The file in the records folder that names the containers of the project and their engine. */
 export const CONTAINERS_RECORD = 'containers.json';
 
-/**
- * Tells whether a start of a project has made containers, or was about to. It costs one look, so that a project that
- * never had containers loads nothing and asks nobody.
- */
+/** Tells whether a records folder names containers: see `hadContainers`. */
 export function hasContainersRecord(pidsDir: string): boolean {
   return existsSync(join(pidsDir, CONTAINERS_RECORD));
 }

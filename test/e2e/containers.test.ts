@@ -240,6 +240,52 @@ describe('containers, with a docker that is a stand-in', () => {
     expect(docker.state().containers).toEqual([]);
   });
 
+  fullTest(
+    'also where the manifest has no containers any more: the state folder remembers them',
+    async () => {
+      const { project, docker, run } = await shop();
+      await using _project = project;
+      await run('start');
+      docker.set({ mode: 'down' });
+      project.write('.devctl.json', JSON.stringify({ services: { lone: service('sleeper') } }));
+      rmSync(project.file('.pids'), { recursive: true });
+      expect(await run('stop')).toMatchObject({ exitCode: 4 });
+      rmSync(project.file('.pids'), { recursive: true, force: true });
+      docker.set({ mode: undefined });
+      const other = await standInDocker(project);
+      const stop = await devctlWith(project, { env: other.env }, 'stop', '--json');
+      expect(stop, stop.stdout).toMatchObject({ exitCode: 0 });
+      expect([docker.state().containers, other.state().asked]).toEqual([[], []]);
+      expect(project.oracle.everything()).toEqual([]);
+      docker.set({ asked: [] });
+      for (const words of [['status'], ['stop', '--force']]) await run(...words);
+      expect(docker.state().asked).toEqual([]);
+    },
+  );
+
+  fullTest('containers without services: start, status, restart, stop', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    for (const manifest of [{ containers: {} }, { services: {}, containers: {} }]) {
+      project.write('.devctl.json', JSON.stringify(manifest));
+      expect((await run('check')).stdout).toContain('containers alone: no problems');
+      const start = await run('start', '--json');
+      expect(start, start.stderr).toMatchObject({ exitCode: 0 });
+      expect(JSON.parse(start.stdout)).toMatchObject({ services: [], containers: [{}, {}] });
+      expect(project.oracle.everything()).toEqual([]);
+      const status = await run('status');
+      expect(status).toMatchObject({ exitCode: 0 });
+      expect(status.stdout).toMatch(/^CONTAINER .*\ndb +running/);
+      expect(await run('restart')).toMatchObject({ exitCode: 0 });
+      expect(await run('up')).toMatchObject({ exitCode: 2 });
+      expect(await run('start', '--ttl', '1h')).toMatchObject({ exitCode: 2 });
+      expect(names(docker.state())).toEqual(['db', 'cache']);
+      expect(await run('stop')).toMatchObject({ exitCode: 0 });
+      expect(await run('status')).toMatchObject({ exitCode: 3 });
+      expect(names(docker.state())).toEqual([]);
+    }
+  });
+
   fullTest('the engine of the start is asked, whatever DOCKER_HOST says then', async () => {
     const { project, docker, run } = await shop();
     await using _project = project;

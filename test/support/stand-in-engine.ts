@@ -24,7 +24,7 @@ interface StandInThing {
 export interface StandInState {
   id: string;
   /** Command lines, in their order. */
-  readonly asked: string[];
+  asked: string[];
   containers: StandInContainer[];
   networks: StandInThing[];
   volumes: StandInThing[];

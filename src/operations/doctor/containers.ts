@@ -1,7 +1,7 @@
 import { examineManifest } from '../../manifest/load.ts';
 import { monotonicMs } from '../../processes/clock.ts';
-import { hasContainersRecord } from '../../project/names.ts';
 import type { OpenProject } from '../../project/open-project.ts';
+import { hadContainers } from '../../project/place/containers-copy.ts';
 import { type DoctorFinding, finder } from './finding.ts';
 
 /** Checks the engine, compose and the compose files of a project that has containers, or had some. */
@@ -10,7 +10,7 @@ export async function checkContainerMeans({
   outline,
 }: OpenProject): Promise<readonly DoctorFinding[]> {
   const isWanted = outline.kind !== 'absent' && outline.hasContainers;
-  if (!isWanted && !hasContainersRecord(folder.pidsDir)) return [];
+  if (!isWanted && !hadContainers(folder)) return [];
   const { readContainersRecord } = await import('../../containers/record.ts');
   const { Engine } = await import('../../containers/engine.ts');
   const find = finder('containers');

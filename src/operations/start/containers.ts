@@ -8,7 +8,7 @@ import type { ContainerSettings } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import { hasContainersRecord } from '../../project/names.ts';
+import { hadContainers } from '../../project/place/containers-copy.ts';
 
 /** The options of a start that concern its containers. */
 interface ContainersOfStart extends Omit<ContainersUpOptions, 'chosen' | 'snapshot'> {
@@ -23,9 +23,9 @@ export async function startContainersLocked(
   { names, containers = 'needed', env, abortOnFailure, warn, ...tell }: ContainersOfStart,
   snapshot: Snapshot,
 ): Promise<{ readonly started: readonly StartedContainer[]; takeDown(): Promise<void> }> {
-  const isFirst = !hasContainersRecord(folder.pidsDir);
+  const isFirst = !hadContainers(folder);
   const takeDown = async (): Promise<void> => {
-    if (!isFirst || !hasContainersRecord(folder.pidsDir)) return;
+    if (!isFirst || !hadContainers(folder)) return;
     const stop = await stopAllContainers(folder, env);
     if (stop?.left) warn('not all containers could be taken down again; see: devctl status');
   };

@@ -23,8 +23,8 @@ import type { Host } from '../../processes/host.ts';
 import { allPorts, byProtocol, type Port, portOf } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import { ticksToMs } from '../../processes/ticks.ts';
-import { hasContainersRecord } from '../../project/names.ts';
 import type { OpenProject } from '../../project/open-project.ts';
+import { hadContainers } from '../../project/place/containers-copy.ts';
 import { isDone, type ServiceRecord } from '../../project/service-record.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
@@ -59,7 +59,7 @@ export async function readContainers({
   outline,
 }: OpenProject): Promise<ContainersStatus | null> {
   const isDeclared = outline.kind !== 'absent' && outline.hasContainers;
-  if (!isDeclared && !hasContainersRecord(folder.pidsDir)) return null;
+  if (!isDeclared && !hadContainers(folder)) return null;
   const { lookAtContainers } = await import('../../containers/look.ts');
   return lookAtContainers(folder, process.env);
 }

@@ -3,8 +3,8 @@ import type { SweepRules } from '../../ownership/sweep.ts';
 import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import { hasContainersRecord } from '../../project/names.ts';
 import type { DeclaredService } from '../../project/open-project.ts';
+import { hadContainers } from '../../project/place/containers-copy.ts';
 import type { RunContained } from '../../services/launch/stop-command.ts';
 
 /** The wish of a stop of everything for the containers of the project. */
@@ -83,10 +83,10 @@ export async function stopHeader(
   return { folder, options, startedAt, beganAtMs, self: await host.self() };
 }
 
-/** Tells whether this stop concerns containers. It costs one look, because most projects have none. */
+/** Tells whether this stop concerns containers. It costs two looks, because most projects have none. */
 export function mayHaveContainers(
-  { pidsDir }: Pick<ProjectFolder, 'pidsDir'>,
+  folder: ProjectFolder,
   { names, containers }: Pick<StopOptions, 'names' | 'containers'>,
 ): boolean {
-  return names === null && (containers?.declared === true || hasContainersRecord(pidsDir));
+  return names === null && (containers?.declared === true || hadContainers(folder));
 }
