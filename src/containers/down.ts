@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DevctlError } from '../errors.ts';
-import { stopWaves } from '../manifest/dependency-order.ts';
 import { projectCookie } from '../ownership/cookie.ts';
 import { monotonicMs } from '../processes/clock.ts';
 import { listeners, parsePort, portOf } from '../processes/ports.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { RecordRead } from '../project/json-record.ts';
+import { endContainers, isRunning } from './end.ts';
 import { Engine, type EngineFailure, FIRST_QUESTION_MS } from './engine.ts';
-import type { EngineContainer, EngineThing } from './inspect.ts';
+import type { EngineContainer } from './inspect.ts';
 import type { ContainerMarks } from './labels.ts';
 import { rememberContainers } from './look.ts';
 import { marksOf } from './marks.ts';
@@ -17,12 +17,8 @@ import {
   removeContainersRecord,
   writeContainersRecord,
 } from './record.ts';
-import {
-  type ContainersStop,
-  isSomethingLeft,
-  type StoppedContainer,
-  type StoppedThing,
-} from './report.ts';
+import { type ContainersStop, isSomethingLeft, type StoppedContainer } from './report.ts';
+import { removeThings } from './things.ts';
 
 export interface ContainersDownOptions {
   /** True: removes them at once, without a grace period, and never waits for an engine longer than 5 s. */
@@ -31,7 +27,7 @@ export interface ContainersDownOptions {
   readonly graceMs: number | null;
   /** True: removes our volumes as well. */
   readonly volumes: boolean;
-  /** The compose services to stop; null: all, with the networks. */
+  /** The compose services to stop; null: all. Networks go with the last container. */
   readonly services: readonly string[] | null;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Becomes true when the user asks a second time. */
@@ -41,17 +37,14 @@ export interface ContainersDownOptions {
 /** Longest time that a forced stop waits for an engine, in ms. */
 const FORCED_MS = 5_000;
 
-/** The grace period of an engine whose container has none of its own, in ms. */
-const ENGINE_GRACE_MS = 10_000;
-
-/** Time that an engine has beyond a grace period, in ms. */
-const BEYOND_GRACE_MS = 10_000;
-
 /** Pause before the second look after an interrupted start: what compose had asked for may still come up, in ms. */
 const LATE_MS = 500;
 
 /** Most looks of one stop: containers come back only where somebody starts them. */
 const MOST_LOOKS = 5;
+
+/** Most looks in which the engine refuses something. */
+const MOST_FAILURES = 2;
 
 /** Time for the ports of removed containers to become free, in ms: the engine's proxies end a moment later. */
 const PORTS_MS = 2_000;
@@ -113,6 +106,7 @@ class ContainersDown {
     if (id.kind === 'failure') return this.#unknown(id.failure);
     if (this.#record && this.#record.engine.id !== id.value) return this.#unknown(ANOTHER_ENGINE);
     let failure: EngineFailure | null = null;
+    let failures = 0;
     let emptyLooks = 0;
     // A container that a killed compose was about to make may come up a moment later.
     const looksNeeded = this.#record?.state === 'intent' ? 2 : 1;
@@ -120,11 +114,29 @@ class ContainersDown {
       if (emptyLooks > 0) await delay(LATE_MS);
       const found = await this.#engine.findOurs(this.#marks);
       if (found.kind === 'failure') return this.#unknown(found.failure);
+      if (look === 0) this.#requireKnown(found.value);
       const open = found.value.filter((one) => this.#isWanted(one) && this.#isOpen(one));
       if (open.length === 0) emptyLooks += 1;
       else failure = await this.#stopAll(open);
+      // One that is refused twice is refused a third time too, and each time takes its whole grace period.
+      if (failure !== null) failures += 1;
+      if (failures === MOST_FAILURES) break;
     }
     return this.#finish(failure);
+  }
+
+  /** A name that is mistyped must not look like a container that is gone. */
+  #requireKnown(found: readonly EngineContainer[]): void {
+    const known = new Set([
+      ...(this.#record?.services ?? []).map(({ name }) => name),
+      ...found.map(({ service, name }) => service ?? name),
+    ]);
+    const unknown = this.#options.services?.find((name) => known.size > 0 && !known.has(name));
+    if (unknown === undefined) return;
+    const named = `${JSON.stringify(unknown)} is no compose service of this project`;
+    throw new DevctlError('usage', `${named}: it has ${[...known].join(', ')}`, {
+      hint: 'devctl status --containers shows what is there; nothing was stopped',
+    });
   }
 
   #isWanted({ service }: EngineContainer): boolean {
@@ -149,59 +161,10 @@ class ContainersDown {
       this.#note(container, 'left', null);
     }
     if (this.#options.force || this.#options.forced()) return this.#remove(containers, true);
-    let failure: EngineFailure | null = null;
-    for (const wave of this.#waves(containers)) {
-      const running = wave.filter(isRunning);
-      failure = (await this.#stopWave(running)) ?? failure;
-    }
+    const { graceMs, forced } = this.#options;
+    const services = this.#record?.services ?? [];
+    const failure = await endContainers(this.#engine, containers, { services, graceMs, forced });
     return (await this.#remove(containers, false)) ?? failure;
-  }
-
-  #waves(containers: readonly EngineContainer[]): readonly (readonly EngineContainer[])[] {
-    const graph = new Map(
-      this.#record?.services.map(({ name, dependsOn }) => [name, dependsOn]) ?? [],
-    );
-    const names = containers.map(({ service, name }) => service ?? name);
-    return stopWaves(names, graph).map((wave) =>
-      containers.filter(({ service, name }) => wave.includes(service ?? name)),
-    );
-  }
-
-  /** Asks each container to end, all at once and each with its own grace period. The engine kills it afterwards. */
-  async #stopWave(containers: readonly EngineContainer[]): Promise<EngineFailure | null> {
-    let isOver = false;
-    const stops = Promise.all(
-      containers.map((container) => {
-        const graceMs = this.#graceOf(container);
-        const time = graceMs === null ? [] : ['-t', String(Math.ceil(graceMs / 1000))];
-        const limitMs =
-          (graceMs ?? (container.stopTimeoutS ?? ENGINE_GRACE_MS / 1000) * 1000) + BEYOND_GRACE_MS;
-        return this.#engine.act(['stop', ...time, container.id], limitMs);
-      }),
-    ).finally(() => {
-      isOver = true;
-    });
-    // A second Ctrl-C means: now.
-    void this.#killWhenForced(containers, () => isOver);
-    return lastFailure(await stops);
-  }
-
-  async #killWhenForced(
-    containers: readonly EngineContainer[],
-    isOver: () => boolean,
-  ): Promise<void> {
-    while (!isOver()) {
-      if (this.#options.forced()) {
-        await this.#engine.act(['kill', ...containers.map(({ id }) => id)]);
-        return;
-      }
-      await delay(100);
-    }
-  }
-
-  #graceOf({ service }: EngineContainer): number | null {
-    const recorded = this.#record?.services.find(({ name }) => name === service);
-    return this.#options.graceMs ?? recorded?.graceMs ?? null;
   }
 
   async #remove(
@@ -230,22 +193,24 @@ class ContainersDown {
   async #finish(failure: EngineFailure | null): Promise<Stopped | null> {
     const after = await this.#engine.findOurs(this.#marks);
     if (after.kind === 'failure') return this.#unknown(after.failure);
-    const there = new Map(after.value.map((one) => [one.id, one]));
-    for (const [id, one] of this.#outcomes) {
-      const now = there.get(id);
-      if (!now) this.#outcomes.set(id, { ...one, outcome: 'removed', why: null });
-      else if (isRunning(now) || !this.#isKept(now))
-        this.#outcomes.set(id, {
-          ...one,
-          outcome: 'left',
-          why: failure?.why ?? `the engine has it as ${now.state}`,
-        });
+    const there = new Set(after.value.map(({ id }) => id));
+    for (const [id, one] of this.#outcomes)
+      if (!there.has(id)) this.#outcomes.set(id, { ...one, outcome: 'removed', why: null });
+    // Also a container that somebody has started a moment ago.
+    for (const one of after.value.filter((container) => this.#isWanted(container))) {
+      if (this.#isOpen(one))
+        this.#note(one, 'left', failure?.why ?? `the engine has it as ${one.state}`);
+      else this.#note(one, 'kept', KEPT);
     }
-    const isEverything = this.#options.services === null;
-    const networks = isEverything ? await this.#removeThings('network', there.size > 0) : [];
+    // A kept container could not be started again without its network.
+    const networks =
+      there.size === 0 ? await removeThings(this.#engine, 'network', this.#marks) : [];
     if ('kind' in networks) return this.#unknown(networks);
+    const { services, volumes: withVolumes } = this.#options;
     const volumes =
-      isEverything && this.#options.volumes ? await this.#removeThings('volume', false) : [];
+      withVolumes && services === null
+        ? await removeThings(this.#engine, 'volume', this.#marks)
+        : [];
     if ('kind' in volumes) return this.#unknown(volumes);
     await this.#waitForPorts();
     const containers = [...this.#outcomes.values()];
@@ -260,37 +225,6 @@ class ContainersDown {
     this.#keepRecordQuietly(after.value, isSomethingLeft(stop));
     const isNothing = containers.length + networks.length + volumes.length === 0;
     return isNothing && this.#record === null ? null : stop;
-  }
-
-  /**
-   * Removes what carries our label. A network that a container is still on stays: where the container is ours and kept,
-   * that is no failure.
-   */
-  async #removeThings(
-    kind: 'network' | 'volume',
-    hasKept: boolean,
-  ): Promise<readonly StoppedThing[] | EngineFailure> {
-    const found = await this.#engine.findThings(kind, this.#marks);
-    if (found.kind === 'failure') return found.failure;
-    // A kept container could not be started again without its network.
-    const things = kind === 'network' && hasKept ? [] : found.value;
-    const removed: StoppedThing[] = [];
-    for (const thing of things) removed.push(await this.#removeThing(kind, thing));
-    return removed;
-  }
-
-  async #removeThing(
-    kind: 'network' | 'volume',
-    { id, name, containers }: EngineThing,
-  ): Promise<StoppedThing> {
-    if (containers > 0)
-      return { name, removed: false, why: `${containers} containers that are not ours are on it` };
-    const answer = await this.#engine.act([kind, 'rm', id]);
-    return {
-      name,
-      removed: answer.kind === 'answer',
-      why: answer.kind === 'failure' ? answer.failure.why : null,
-    };
   }
 
   async #waitForPorts(): Promise<void> {
@@ -358,17 +292,3 @@ const ANOTHER_ENGINE: EngineFailure = {
   why: 'another engine answers there than the one that ran them',
   hint: '',
 };
-
-function isRunning({ state }: EngineContainer): boolean {
-  return state !== 'exited' && state !== 'created' && state !== 'dead';
-}
-
-function lastFailure(
-  answers: readonly (
-    | { readonly kind: 'answer' }
-    | { readonly kind: 'failure'; readonly failure: EngineFailure }
-  )[],
-): EngineFailure | null {
-  const failures = answers.flatMap((answer) => (answer.kind === 'failure' ? [answer.failure] : []));
-  return failures.at(-1) ?? null;
-}

@@ -9,6 +9,9 @@ const PLACE_LABEL = 'devctl.place';
 export const COMPOSE_PROJECT_LABEL = 'com.docker.compose.project';
 export const COMPOSE_SERVICE_LABEL = 'com.docker.compose.service';
 
+/** "True" on the container of `compose run`, which no `compose up` takes for its own. */
+export const COMPOSE_ONE_OFF_LABEL = 'com.docker.compose.oneoff';
+
 export type Labels = Readonly<Record<string, string>>;
 
 /** By what the containers of a project are known. */

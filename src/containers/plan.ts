@@ -2,7 +2,7 @@ import { nearest } from '../manifest/nearest.ts';
 import type { ContainerSettings, DependencyCondition } from '../manifest/resolved.ts';
 import { type ComposeModel, defaultServices, withNeeded } from './compose-file.ts';
 import type { EngineContainer } from './inspect.ts';
-import { type ContainerMarks, isOurs } from './labels.ts';
+import { COMPOSE_ONE_OFF_LABEL, type ContainerMarks, isOurs } from './labels.ts';
 
 /** The compose services that a start brings up. */
 export interface ContainersPlan {
@@ -66,14 +66,16 @@ export function unknownInWords(name: string, neededBy: string, model: ComposeMod
   return `${neededBy} needs ${JSON.stringify(name)}, which is neither a service nor in the compose file (${suggestion})`;
 }
 
-/** Sorts the containers of a compose project by their owner. */
+/** Sorts the containers of a compose project by their owner. That of a `compose run` by hand is in nobody's way. */
 export function sortByOwner(
   containers: readonly EngineContainer[],
   marks: ContainerMarks,
 ): Record<'ours' | 'strangers', readonly EngineContainer[]> {
   return {
     ours: containers.filter(({ labels }) => isOurs(labels, marks)),
-    strangers: containers.filter(({ labels }) => !isOurs(labels, marks)),
+    strangers: containers.filter(
+      ({ labels }) => !isOurs(labels, marks) && labels[COMPOSE_ONE_OFF_LABEL] !== 'True',
+    ),
   };
 }
 

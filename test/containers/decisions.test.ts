@@ -346,7 +346,11 @@ describe('who is in the way', () => {
   test('a stranger in the compose project', () => {
     const own = container({ labels: labelsOf(MARKS) });
     const stranger = container({ id: '1'.repeat(64) });
-    expect(sortByOwner([own, stranger], MARKS)).toEqual({ ours: [own], strangers: [stranger] });
+    const oneOff = container({ labels: { 'com.docker.compose.oneoff': 'True' } });
+    expect(sortByOwner([own, stranger, oneOff], MARKS)).toEqual({
+      ours: [own],
+      strangers: [stranger],
+    });
     expect(strangerInWords(stranger, 7_300_000)).toBe(
       'shop_db_1 (111111111111, postgres, 2 h old)',
     );

@@ -286,6 +286,19 @@ describe('containers, with a docker that is a stand-in', () => {
     }
   });
 
+  fullTest('stop --containers ends the compose that a killed start has left at work', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    docker.set({ hangs: ' up ' });
+    const starting = startDevctl(project, { env: docker.env }, 'start', '--containers');
+    await until(() => docker.state().containers.length === 2);
+    starting.kill('SIGKILL');
+    await starting;
+    expect(project.oracle.everything()).toHaveLength(1);
+    expect(await run('stop', '--containers')).toMatchObject({ exitCode: 0 });
+    expect([docker.state().containers, project.oracle.everything()]).toEqual([[], []]);
+  });
+
   fullTest('the engine of the start is asked, whatever DOCKER_HOST says then', async () => {
     const { project, docker, run } = await shop();
     await using _project = project;

@@ -32,6 +32,8 @@ export interface StandInState {
   mode?: 'silent' | 'down' | 'denied' | undefined;
   /** Words of a command that fails. */
   fails?: string | undefined;
+  /** Words of a command that is carried out and never ends. */
+  hangs?: string | undefined;
   /** True: compose ends after it has made containers, as one that is killed. */
   interrupt?: boolean;
   /** The state of a new container of these compose services. */
@@ -61,7 +63,8 @@ export function answerOf(state: StandInState, args: readonly string[]): StandInR
     return fail('Cannot connect to the Docker daemon. Is the docker daemon running?');
   if (state.fails && line.includes(state.fails))
     return fail(`Error response from daemon: ${state.fails}`);
-  return carryOut(state, args);
+  const reply = carryOut(state, args);
+  return state.hangs && line.includes(state.hangs) ? null : reply;
 }
 
 function carryOut(state: StandInState, args: readonly string[]): StandInReply {

@@ -35,6 +35,12 @@ export async function stopContainersOnly(
       hint: 'devctl status --containers shows what would be taken down',
     });
   }
+  if (options.volumes && names.length > 0) {
+    throw new DevctlError(
+      'usage',
+      '--volumes removes the volumes of all containers: it takes no names',
+    );
+  }
   const { folder } = openProject({ config: options.config });
   const stop = await takeDownContainers(folder, names, options);
   if (options.json) printJson({ containers: stop });
