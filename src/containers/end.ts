@@ -4,9 +4,9 @@ import type { Engine, EngineFailure } from './engine.ts';
 import type { EngineContainer } from './inspect.ts';
 import type { RecordedComposeService } from './record.ts';
 
-/** How containers are asked to end. */
+/** The way in which containers are asked to end. */
 export interface EndOptions {
-  /** What the record says of their compose services. */
+  /** Their compose services, by the record. */
   readonly services: readonly RecordedComposeService[];
   /** Replaces the grace period of each container, in ms; null: its own. */
   readonly graceMs: number | null;

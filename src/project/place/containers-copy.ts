@@ -5,7 +5,7 @@ import type { ProjectFolder } from '../folder.ts';
 import { hasContainersRecord, projectHash, variantOf } from '../names.ts';
 import { prepareStateFolder, stateFolder } from './registry.ts';
 
-/** What names one folder and one manifest in it. */
+/** The facts that name one folder and one manifest in it. */
 type Whose = Pick<ProjectFolder, 'root' | 'identity' | 'manifestName'>;
 
 /**
