@@ -63,24 +63,29 @@ describe.runIf(why === null)('containers of a real Docker engine', () => {
     return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as ContainersRecord) : null;
   };
 
-  bothTest('rounds of start and stop leave no container, network and process', async () => {
-    await using project = await shop();
-    for (let round = 0; round < (isFull ? 20 : 1); round += 1) {
-      const start = await run(project, 'start');
-      expect(start, start.stderr).toMatchObject({ exitCode: 0 });
-      expect(engine.containers()).toHaveLength(2);
-      if (isFull) await until(async () => (await run(project, 'status')).exitCode === 0);
-      const stop = await run(project, 'stop');
-      expect(stop, stop.stdout + stop.stderr).toMatchObject({ exitCode: 0 });
-      expect([engine.containers(), networks()]).toEqual([[], []]);
-      expect(project.oracle.everything()).toEqual([]);
-    }
-    expect(engine.docker('volume', 'ls', '-q')).not.toBe('');
-    if (!isFull) return;
-    await run(project, 'start', '--containers');
-    expect(await run(project, 'stop', '--volumes')).toMatchObject({ exitCode: 0 });
-    expect(engine.docker('volume', 'ls', '-q')).toBe('');
-  });
+  // Twenty rounds take two minutes on a busy machine.
+  bothTest(
+    'rounds of start and stop leave no container, network and process',
+    { timeout: 600_000 },
+    async () => {
+      await using project = await shop();
+      for (let round = 0; round < (isFull ? 20 : 1); round += 1) {
+        const start = await run(project, 'start');
+        expect(start, start.stderr).toMatchObject({ exitCode: 0 });
+        expect(engine.containers()).toHaveLength(2);
+        if (isFull) await until(async () => (await run(project, 'status')).exitCode === 0);
+        const stop = await run(project, 'stop');
+        expect(stop, stop.stdout + stop.stderr).toMatchObject({ exitCode: 0 });
+        expect([engine.containers(), networks()]).toEqual([[], []]);
+        expect(project.oracle.everything()).toEqual([]);
+      }
+      expect(engine.docker('volume', 'ls', '-q')).not.toBe('');
+      if (!isFull) return;
+      await run(project, 'start', '--containers');
+      expect(await run(project, 'stop', '--volumes')).toMatchObject({ exitCode: 0 });
+      expect(engine.docker('volume', 'ls', '-q')).toBe('');
+    },
+  );
 
   fullTest('a stack that was started by hand goes on, whatever devctl is asked for', async () => {
     await using project = await shop();
