@@ -15,6 +15,7 @@ const files =
 /** Files that keep all cores busy by themselves, or start so many processes that they disturb the others. */
 const CROWDED = [
   'test/e2e/bystanders-recycled.test.ts',
+  'test/e2e/containers-engine.test.ts',
   'test/e2e/emergency.test.ts',
   'test/e2e/fork-storm.test.ts',
   'test/e2e/incident.test.ts',

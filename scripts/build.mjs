@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { minify } from 'rolldown/utils';
 import { bundledPackages, licenceText } from './licences.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -44,6 +45,62 @@ const twoSpinners = {
   },
 };
 
+/**
+ * Parts of packages that devctl never calls: writing YAML and its older types; JSON Schema, which scripts/schema.mjs makes;
+ * pipes between programs, messages and streams of execa.
+ */
+const UNUSED = [
+  /yaml[/]browser[/]dist[/](stringify[/]\w+|doc[/](createNode|applyReviver)|parse[/]cst-\w+|schema[/]yaml-1[.]1[/](timestamp|set|pairs|omap|binary|bool|int|float))\.js$/,
+  /zod[/]v4[/]core[/](json-schema-processors|to-json-schema)\.js$/,
+  /execa[/]lib[/](pipe[/]setup|convert[/]add|ipc[/](methods|graceful|get-each)|verbose[/](log|ipc))\.js$/,
+];
+
+/** Leaves these parts out, which saves 20 kB of the package. Their functions are made, and throw when they are called. */
+const withoutUnused = {
+  name: 'without-unused',
+  setup({ onLoad }) {
+    onLoad(
+      { filter: new RegExp(UNUSED.map(({ source }) => source).join('|')) },
+      async ({ path: file }) => {
+        const text = await readFile(file, 'utf8');
+        const declared = [...text.matchAll(/^export (?:const|function) (\w+)/gm)];
+        const listed = [...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, all]) =>
+          all.split(',').map((one) => [one, one.trim().split(/ as /).pop()]),
+        );
+        const names = [...declared, ...listed].map(([, name]) => name);
+        const none = "const none = () => () => { throw new Error('devctl has left this out'); };";
+        return { contents: `${none} export { ${names.map((name) => `none as ${name}`)} };` };
+      },
+    );
+  },
+};
+
+/** The descriptions of manifest keys are for the JSON Schema, which has them already. */
+const withoutDescriptions = {
+  name: 'without-descriptions',
+  setup({ onLoad }) {
+    onLoad(
+      { filter: /src[/]manifest[/](schema|fields|containers[/]settings)[\w-]*\.ts$/ },
+      async ({ path: file }) => {
+        const text = await readFile(file, 'utf8');
+        const literal =
+          /\s*\.describe\(\s*(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`$]*`),?\s*\)/g;
+        return { contents: text.replace(literal, ''), loader: 'ts' };
+      },
+    );
+  },
+};
+
+/** Parts of execa's output for people, which devctl has turned off: symbols, and times. */
+const withoutVerbose = {
+  name: 'without-verbose',
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules[/](figures|pretty-ms)[/]index\.js$/ }, () => ({
+      contents: 'export default {};',
+    }));
+  },
+};
+
 const COMMON = {
   absWorkingDir: root,
   bundle: true,
@@ -56,7 +113,15 @@ const COMMON = {
   external: ['koffi'],
   // jsonc-parser's `main` is UMD, which no bundler can follow; its `module` is the same as ESM.
   mainFields: ['module', 'main'],
-  plugins: [commanderWithoutChildProcess, twoSpinners],
+  // Its ESM is for browsers by name only, and a bundler can leave out what nobody uses.
+  alias: { yaml: './node_modules/yaml/browser/dist/index.js' },
+  plugins: [
+    commanderWithoutChildProcess,
+    twoSpinners,
+    withoutUnused,
+    withoutDescriptions,
+    withoutVerbose,
+  ],
   metafile: true,
   write: false,
   logLevel: 'error',
@@ -82,6 +147,11 @@ const QUICK = 'quick-main.cjs';
 const START = 'start.cjs';
 /** The code of `start` and of the other commands that the supervisor has too. */
 const SUPERVISED = 'supervised.cjs';
+/** The code that needs zod, and the code that needs yaml. */
+const MANIFEST = 'manifest.cjs';
+const YAML = 'yaml.cjs';
+/** Their source files run together, so that esbuild leaves out what they do not use of the two packages. */
+const WHOLE = [MANIFEST, YAML];
 const STATUS_AND_STOP = ['status', 'stop'].map((name) => `src/commands/${name}.ts`);
 /** A failure must be of the same class in all bundles, and `--help` needs no more than that. */
 const ERRORS = 'errors.cjs';
@@ -92,36 +162,35 @@ const PACKAGES = ['execa', 'ps-list', 'pidtree', 'tree-kill'];
  * Says which source files every bundle takes from one place, so that nothing is published twice: those of `start`,
  * `status`, `stop` and the supervisor, but not those with which every command begins.
  *
- * @returns source file → { from: the file in dist/, names: what the source file exports }
+ * @returns source file → { from: the file in dist/, id: its number, names: what the source file exports }
  */
 async function findPlaces() {
   const [quick, withoutStart, commands, supervisor, first] = await Promise.all([
-    sourcesOf('src/quick-main.ts'),
-    sourcesOf('src/quick.ts', 'src/output/terminal/failure.ts', ...STATUS_AND_STOP),
-    sourcesOf('src/main.ts'),
-    sourcesOf('src/supervisor/main.ts'),
+    sourcesOf(['src/quick-main.ts']),
+    sourcesOf(['src/quick.ts', 'src/output/terminal/failure.ts', ...STATUS_AND_STOP]),
+    sourcesOf(ENTRIES),
+    sourcesOf(['src/supervisor/main.ts']),
     eagerlyLoaded('src/main.ts'),
   ]);
   withoutStart.add('src/quick-main.ts');
   const placeOf = (source) => {
     if (withoutStart.has(source)) return supervisor.has(source) ? SHARED : QUICK;
-    return supervisor.has(source) ? SUPERVISED : START;
+    if (supervisor.has(source)) return SUPERVISED;
+    if (source === 'src/yaml.ts') return YAML;
+    return source.startsWith('src/manifest/') ? MANIFEST : START;
   };
-  const taken = [...quick, ...commands].filter(
+  const taken = [...new Set([...quick, ...commands])].filter(
     (source) => !first.has(source) && (quick.has(source) || supervisor.has(source)),
   );
-  const places = [...new Set(taken)].map((source) => [source, placeOf(source)]);
-  const names = await exportsOf(['src/errors.ts', ...places.map(([source]) => source)]);
+  const places = [...taken.map((source) => [source, placeOf(source)]), ['src/errors.ts', ERRORS]];
+  const names = await exportsOf(places.map(([source]) => source));
   return new Map(
-    [...places, ['src/errors.ts', ERRORS]].map(([source, from]) => [
-      source,
-      { from, names: names.get(source) },
-    ]),
+    places.map(([source, from], id) => [source, { from, id, names: names.get(source) }]),
   );
 }
 
-/** @returns the source files of ours that programs consist of */
-async function sourcesOf(...entries) {
+/** @returns the source files of ours that these programs consist of */
+async function sourcesOf(entries) {
   const { metafile } = await bundleCommonJs(entries);
   return new Set(Object.keys(metafile.inputs).filter(isOurs));
 }
@@ -170,10 +239,18 @@ async function bundleModules(name, places, entry = '') {
   const own = [...places.keys()].filter((source) => places.get(source).from === name);
   const others = new Map([...places].filter(([, { from }]) => from !== name));
   // A function each, so that a source file runs when it is first needed, as it would as a file.
-  const modules = own.map((source) => `'${source}': () => require('./${source}')`);
+  const isWhole = WHOLE.includes(name);
+  const imports = own.map((source, at) =>
+    isWhole ? `import * as m${at} from './${source}';` : '',
+  );
+  const modules = own.map((source, at) => {
+    const value = isWhole ? `m${at}` : `require('./${source}')`;
+    return `${places.get(source).id}: () => ${value}`;
+  });
+  const contents = `${imports.join('')}${entry} export const modules = {${modules}};`;
   const { metafile, outputFiles } = await build({
     ...AS_COMMON_JS,
-    stdin: { contents: `${entry} export const modules = {${modules}};`, resolveDir: root },
+    stdin: { contents, resolveDir: root },
     plugins: [...COMMON.plugins, takenFromPlaces('.', others)],
   });
   return { metafile, files: outputFiles.map(({ contents }) => [name, Buffer.from(contents)]) };
@@ -221,8 +298,23 @@ async function bundleTerminalSession(places) {
 
 /** Bundles each package as a file of its own, so that nothing loads its text before it is needed. */
 async function bundlePackages() {
-  return bundleCommonJs(Object.fromEntries(PACKAGES.map((name) => [`packages/${name}`, name])));
+  const entries = Object.fromEntries(PACKAGES.map((name) => [`packages/${name}`, name]));
+  return bundleCommonJs(entries, [onlyExeca]);
 }
+
+/** Of execa only these two functions, so that the bundler leaves out the rest. */
+const onlyExeca = {
+  name: 'only-execa',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^execa$/ }, ({ kind, path: name }) =>
+      kind === 'entry-point' ? { path: name, namespace: 'only' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'only' }, () => ({
+      contents: "export { execa, execaSync } from 'execa';",
+      resolveDir: root,
+    }));
+  },
+};
 
 async function bundleCommonJs(entryPoints, plugins = []) {
   const { metafile, outputFiles } = await build({
@@ -267,9 +359,13 @@ function takenFromPlaces(way, places) {
           export const { execa, execaSync } = all;`,
       }));
       onLoad({ filter: /.*/, namespace: 'source' }, ({ path: source }) => {
-        const { from, names } = places.get(source);
+        const { from, id, names } = places.get(source);
+        // Marked as pure, so that names which nobody here uses are left out.
+        const taken = names.map(
+          (name) => `export const ${name} = /* @__PURE__ */ (() => all.${name})();`,
+        );
         return {
-          contents: `export const { ${names} } = require('${from}').modules['${source}']();`,
+          contents: `const all = require('${from}').modules[${id}](); ${taken.join(' ')}`,
         };
       });
       // One file that requires it, so that the commands have it in one file too.
@@ -294,17 +390,54 @@ async function emitTypes() {
     const declarations = new Map();
     // The compiler writes one for each file that the code imports; most are imported by no declaration.
     const names = new Set(['index.d.ts']);
+    const index = await readFile(path.join(folder, 'index.d.ts'), 'utf8');
+    const isPublic = new Set(['index.d.ts', ...importedBy('index.d.ts', index)]);
     for (const name of names) {
-      const text = await readFile(path.join(folder, name), 'utf8');
+      const written = await readFile(path.join(folder, name), 'utf8');
+      const text = isPublic.has(name) ? written : onlyTypes(written);
       declarations.set(path.join('types', name), Buffer.from(text));
-      for (const [, imported] of text.matchAll(/['"](\.[^'"]+)\.ts['"]/g)) {
-        names.add(path.join(path.dirname(name), `${imported}.d.ts`));
-      }
+      for (const imported of importedBy(name, text)) names.add(imported);
     }
     return declarations;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function importedBy(name, text) {
+  return [...text.matchAll(/['"](\.[^'"]+)\.ts['"]/g)].map(([, imported]) =>
+    path.join(path.dirname(name), `${imported}.d.ts`),
+  );
+}
+
+/**
+ * Keeps the types of a file that the library does not export by itself, without comments: editors show those of what it
+ * exports. Functions of such a file cannot be reached. All of it would add 25 kB to the package.
+ */
+function onlyTypes(text) {
+  const types = text
+    .replace(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, '')
+    // A declaration ends with the semicolon after which a line begins another one.
+    .replace(
+      /^(?:export )?declare (?:function|const) [\s\S]*?;\n(?=[^\s}]|$(?![\s\S]))/gm,
+      (all) => (/\btypeof\b/.test(text) ? all : ''),
+    );
+  return types.replace(/^import (?:type )?\{([^}]*)\} from [^;]*;\n/gm, (all, names) => {
+    const rest = types.replaceAll(all, '');
+    const isUsed = (name) => new RegExp(`\\b${name}\\b`).test(rest);
+    return names.split(',').some((one) => isUsed(one.trim().split(' ').pop())) ? all : '';
+  });
+}
+
+/** Gives local names anew: the shortest to those that are used most, which esbuild does not. It saves 10 kB of the package. */
+async function withShorterNames([name, content]) {
+  if (!/\.c?js$/.test(name)) return [name, content];
+  const { code, errors } = await minify(name, content.toString(), {
+    compress: false,
+    mangle: { toplevel: true },
+  });
+  if (errors.length > 0) throw new Error(`${name}: ${errors[0].message}`);
+  return [name, Buffer.from(code)];
 }
 
 function runTsc(args) {
@@ -363,13 +496,15 @@ const bundles = await Promise.all([
   bundleQuickly(places),
   bundleModules(SUPERVISED, places),
   bundleModules(START, places),
+  bundleModules(MANIFEST, places),
+  bundleModules(YAML, places),
   bundleCommands(places),
   bundleSupervisor(places),
   bundleGuard(),
   bundleTerminalSession(places),
   bundlePackages(),
 ]);
-const scripts = bundles.flatMap(({ files }) => files);
+const scripts = await Promise.all(bundles.flatMap(({ files }) => files).map(withShorterNames));
 const metafiles = bundles.map(({ metafile }) => metafile);
 const packages = await bundledPackages(root, metafiles);
 await synchronise(new Map([...scripts, ...types]));

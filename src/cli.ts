@@ -8,8 +8,12 @@
  *   index            the library: start, stop and status as functions
  *   errors           failures that the user can act on, and exit codes
  *   package-root     the folder of the installed package, and its version
+ *   own-command      how devctl is run in hints
+ *   yaml             reads YAML files: compose files, and what init imports
+ *   plain-values     access to the values of such files
  *
  *   commands/NAME    one command: reads its options, calls one operation, prints the result, returns the exit code
+ *   containers/      `--containers` of start, restart, stop and status
  *   candidates       finds the words that may complete a command line
  *   duration-option  parses options that are durations
  *   lease-options    reads `--ttl` and `--while-pid`, and describes leases
@@ -44,6 +48,8 @@ interface CommandEntry {
   ])[];
   /** Description of the option `--json`, which all these commands have. */
   readonly json: string;
+  /** True where the words after `--` are a command: `options.command`. */
+  readonly takesCommand?: true;
   /** Text of the help before the examples. */
   readonly more?: string;
   readonly examples: readonly [string, ...string[]];
@@ -139,15 +145,41 @@ that were started by hand inside the project (npm test, vite, tsc --watch). It s
 what builds or runs once, and editors. stop --dry-run shows each; to turn the sweep off:
 "sweep": {"scope": "off"} in the manifest.`;
 
+const AD_HOC = `NAME -- COMMAND starts a service that no manifest defines: status, logs, restart and stop know it until it
+is stopped, and save writes it into a manifest.`;
+
+const INIT_READS = `It reads package.json and workspaces (npm, pnpm, yarn, bun), turbo and nx, Procfile, mprocs,
+process-compose, pm2, compose files and start scripts, and runs nothing without --probe. It never
+overwrites a file.`;
+
 const ATTACHED = `Keys go to the service, Ctrl-C too, and it follows the size of your terminal. Ctrl-] detaches and
 leaves the service running: exit code 0. When the service ends, attach ends with its exit code.`;
 
 /** The commands that only differ in these parts. A new command is one entry here and one file in commands/. */
 const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'init',
+    description: 'propose a manifest from what the repository says, and write it',
+    options: [
+      ['-y, --yes', 'write it without a question'],
+      ['--probe', 'run each service for up to 60 s before, and add what it shows; asks for each'],
+    ],
+    json: 'print the proposal as JSON; written only with --yes',
+    more: INIT_READS,
+    examples: ['init', 'init --yes', 'init --probe'],
+    load: async () => (await import('./commands/manifests/init.ts')).initCommand,
+  },
+  {
     name: 'start',
     description: 'start services and wait until they are ready',
-    operands: [['[names...]', 'services or groups, with what they depend on (default: all)']],
+    operands: [
+      [
+        '[names...]',
+        'services or groups, with what they depend on (default: all); or: NAME -- COMMAND',
+      ],
+    ],
+    takesCommand: true,
+    more: AD_HOC,
     options: [
       ['--abort-on-failure', 'when one fails, stop again what this start has started'],
       [
@@ -162,12 +194,14 @@ const COMMANDS: readonly CommandEntry[] = [
         'stop everything when this process has ended; of several, the last',
         collect,
       ],
+      ['--containers', 'the containers alone; names are those of compose services'],
     ],
     json: 'print the result as JSON',
     examples: [
       'start',
       'start web',
       'start backend --abort-on-failure',
+      'start web -- npm run dev',
       'start --ttl 2h --while-pid $$',
       'start --apply --dry-run',
     ],
@@ -179,6 +213,7 @@ const COMMANDS: readonly CommandEntry[] = [
     operands: [['[names...]', 'services or groups, with what they depend on (default: all)']],
     options: [
       ['--exit-code-from <name>', 'end when this service ends, with its exit code'],
+      ['-y, --yes', 'without a manifest: run what init would write, without a question'],
       ['--abort-on-exit', 'end when any service ends; a task that succeeds does not count'],
       ['-t, --timestamps', 'with the time of each line'],
       ['--no-prefix', 'without the names of the services'],
@@ -186,6 +221,14 @@ const COMMANDS: readonly CommandEntry[] = [
     json: 'print each line, change and the report as JSON documents',
     examples: ['up', 'up web', 'up --exit-code-from tests'],
     load: async () => (await import('./commands/up.ts')).upCommand,
+  },
+  {
+    name: 'save',
+    description: 'write services that were started with a command into the manifest',
+    operands: [['[names...]', 'such services (default: all)']],
+    json: 'print the result as JSON',
+    examples: ['save', 'save web'],
+    load: async () => (await import('./commands/manifests/save.ts')).saveCommand,
   },
   {
     name: 'stop',
@@ -199,6 +242,8 @@ const COMMANDS: readonly CommandEntry[] = [
       ['--verbose', 'also each process: why it was ours, and what ended it'],
       ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
       ['--project <folder-or-id>', 'another project, also one whose folder is gone'],
+      ['--containers', 'the containers alone; names are those of compose services'],
+      ['--volumes', 'also remove the volumes of the containers, with all that is in them'],
     ],
     json: 'print the report as JSON',
     more: STOP_SWEEPS,
@@ -212,6 +257,7 @@ const COMMANDS: readonly CommandEntry[] = [
     options: [
       ['--dependents', 'restart what depends on them as well'],
       ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
+      ['--containers', 'the containers alone; names are those of compose services'],
     ],
     json: 'print both results as JSON',
     examples: ['restart web', 'restart database --dependents', 'restart'],
@@ -230,6 +276,7 @@ const COMMANDS: readonly CommandEntry[] = [
     operands: [['[names...]', 'services or groups (default: all)']],
     options: [
       ['--all', 'every project of yours of which something runs, wherever you are'],
+      ['--containers', 'the containers alone'],
       ['--urls', 'only where each service can be opened, by its http probe and its own log'],
     ],
     json: 'print the table as JSON',
@@ -322,6 +369,7 @@ const COMMANDS: readonly CommandEntry[] = [
     operands: [['[names...]', 'services or groups (default: all)']],
     options: [
       ['-f, --follow', 'go on with what comes, until Ctrl-C'],
+      ['--containers', 'those of the containers alone'],
       ['-n, --lines <count>', 'only the last lines of each service (with -f: 10; or: all)'],
       ['--since <time>', 'only what is younger: 10m, 2h, 17:05, 2026-11-23T17:05'],
       ['--grep <regex>', 'only lines that match'],
@@ -377,10 +425,10 @@ function addCommand(
   entry: CommandEntry,
   onChosen: (action: Action) => void,
 ): void {
-  const { name, description, operands = [], options = [], json, more, examples, load } = entry;
+  const { name, description, json, more, examples, load, takesCommand = false } = entry;
   const command = program.command(name).description(description);
-  for (const operand of operands) command.argument(...operand);
-  for (const [flags, text, collectValues] of options) {
+  for (const operand of entry.operands ?? []) command.argument(...operand);
+  for (const [flags, text, collectValues] of entry.options ?? []) {
     if (collectValues) command.option(flags, text, collectValues);
     else command.option(flags, text);
   }
@@ -392,9 +440,30 @@ function addCommand(
     )
     .action((...given: unknown[]) => {
       // commander passes the operands, then the options of the command alone, then the command.
-      const args = [...given.slice(0, -2), command.optsWithGlobals()] as never[];
-      onChosen(async () => (await load())(...args));
+      const operands = given.slice(0, -2);
+      const options = command.optsWithGlobals();
+      const after = takesCommand ? wordsAfterSeparator(program) : null;
+      const args = after === null ? [...operands, options] : separated(operands, after, options);
+      onChosen(async () => (await load())(...(args as never[])));
     });
+}
+
+/** Takes the words after `--` out of the operands, and makes them an option. */
+function separated(
+  [names]: readonly unknown[],
+  after: readonly string[],
+  options: object,
+): readonly unknown[] {
+  const all = Array.isArray(names) ? names : [];
+  return [all.slice(0, all.length - after.length), { ...options, command: after }];
+}
+
+/** The words after `--`, which commander adds to the operands; null where there is no `--`. */
+function wordsAfterSeparator(program: Command): readonly string[] | null {
+  // commander declares them as private to its authors only; they are what was given to parse().
+  const { rawArgs } = program as Command & { readonly rawArgs: readonly string[] };
+  const at = rawArgs.indexOf('--');
+  return at < 0 ? null : rawArgs.slice(at + 1);
 }
 
 /** Collects the values of an option that may be given more than once. */

@@ -38,6 +38,7 @@ const EXIT_CODES = {
   'service-unknown': ExitCode.Usage,
   usage: ExitCode.Usage,
   'start-failed': ExitCode.Failed,
+  'init-failed': ExitCode.Failed,
   'supervisor-failed': ExitCode.Failed,
   'records-unwritable': ExitCode.Failed,
   'records-shared': ExitCode.Usage,

@@ -59,6 +59,7 @@ export async function start(
   return startProject(openHost(), folder, manifest, {
     names: selectForStart(choicesOf(manifest), names),
     abortOnFailure: options.abortOnFailure ?? false,
+    containers: names.length === 0 ? 'all' : 'needed',
     env: definedOnly(env),
     onChange: () => {},
     warn: () => {},
@@ -96,6 +97,10 @@ export async function stop(
       graceMs,
       declared: declaredServices(project),
       unprotected: options.unprotected ?? false,
+      containers: {
+        declared: project.outline.kind !== 'absent' && project.outline.hasContainers,
+        volumes: false,
+      },
     }),
     sweep: sweepSettingsOf(project, force),
   });

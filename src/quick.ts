@@ -12,6 +12,8 @@ export interface QuickCommand {
     readonly force?: boolean;
     readonly dryRun?: boolean;
     readonly why?: boolean;
+    readonly containers?: boolean;
+    readonly volumes?: boolean;
     readonly verbose?: boolean;
     readonly grace?: string;
     readonly color?: boolean;
@@ -30,6 +32,7 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
     '--json': { json: true },
     '--all': { all: true },
     '--urls': { urls: true },
+    '--containers': { containers: true },
     '--color': { color: true },
     '--no-color': { color: false },
   },
@@ -38,6 +41,8 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
     '--force': { force: true },
     '--dry-run': { dryRun: true },
     '--why': { why: true },
+    '--containers': { containers: true },
+    '--volumes': { volumes: true },
     '--verbose': { verbose: true },
     '--color': { color: true },
     '--no-color': { color: false },

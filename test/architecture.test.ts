@@ -22,17 +22,20 @@ const LAYERS: readonly (readonly string[])[] = [
   ['history'],
   ['services'],
   ['limits', 'leases', 'logs', 'stopping'],
+  ['init'],
+  ['containers'],
   ['ownership'],
   ['project'],
   ['manifest'],
   ['processes', 'patterns'],
-  ['errors.ts', 'package-root.ts'],
+  ['errors.ts', 'own-command.ts', 'package-root.ts', 'yaml.ts'],
+  ['plain-values.ts'],
 ];
 
 /** The same inside a folder: a room may import from the rooms after it. A file beside the rooms is above them. */
 const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   supervisor: [['api'], ['policies'], ['services']],
-  operations: [['up', 'wait'], ['start', 'run'], ['stop'], ['status', 'doctor', 'attach']],
+  operations: [['up', 'wait', 'probe'], ['start', 'run'], ['stop'], ['status', 'doctor', 'attach']],
   output: [['monitor', 'html'], ['text'], ['terminal']],
   services: [['probes'], ['launch'], ['lifecycle']],
 };
@@ -48,18 +51,32 @@ const PURE: readonly RegExp[] = [
   /^leases\/evaluate\.ts$/,
   /^history\/(usage|buckets)\.ts$/,
   /^tracking\/scan-pace\.ts$/,
+  /^containers\/(compose-file|labels|project-name|override|readiness|report|plan)\.ts$/,
   /^quick\.ts$/,
+  /^init\/(?!collect)/,
   /^output\/monitor\/(?!full-screen|terminal-restorer)/,
   /^processes\/(identity|snapshot)\.ts$/,
   /^processes\/linux\/stat\.ts$/,
   /^operations\/attach\/(keys|modes)\.ts$/,
+  /^operations\/probe\/learn\.ts$/,
 ];
 
 /** More files than this in one folder, and nobody finds anything. */
 const MOST_FILES_IN_A_FOLDER = 30;
 
 /** Each takes longer to load than `status` may take in all. */
-const HEAVY_PACKAGES = ['zod', 'execa', 'ora', 'chalk', 'ps-list', 'pidtree', 'tree-kill', 'koffi'];
+const HEAVY_PACKAGES = [
+  'zod',
+  'execa',
+  'ora',
+  'chalk',
+  'ps-list',
+  'pidtree',
+  'tree-kill',
+  'koffi',
+  'yaml',
+];
+const CONTAINERS_ONLY = /^(yaml(\.ts)?|containers\/(up|down|engine|compose))/;
 /** The one file of the supervisor that makes processes, so that each is known as a child of Node's. */
 const SPAWNER = 'processes/spawn.ts';
 const HOT_PATHS = ['quick-main.ts', 'cli.ts', 'commands/status.ts', 'commands/stop.ts'];
@@ -122,6 +139,13 @@ describe('what status and stop load', () => {
   test.each(present)('%s loads no heavy package', (file) => {
     const loaded = eagerlyLoaded(file, sources);
     expect(HEAVY_PACKAGES.filter((name) => loaded.has(name))).toEqual([]);
+  });
+
+  test('start and the supervisor load what containers need only for a project that has some', () => {
+    for (const file of ['commands/apply.ts', 'commands/up.ts', 'supervisor/main.ts'])
+      expect([...eagerlyLoaded(file, sources)].filter((one) => CONTAINERS_ONLY.test(one))).toEqual(
+        [],
+      );
   });
 });
 

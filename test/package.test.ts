@@ -19,9 +19,11 @@ const BESIDE_DIST = [
   'docs/changes.md',
   'docs/cli.md',
   'docs/compared.md',
+  'docs/containers.md',
   'docs/environment.md',
   'docs/graceful-shutdown.md',
   'docs/how-stop-decides.md',
+  'docs/init.md',
   'docs/json.md',
   'docs/leases.md',
   'docs/library.md',
@@ -38,13 +40,13 @@ const BESIDE_DIST = [
   'docs/terminal.md',
   'docs/troubleshooting.md',
   'docs/up.md',
-  'docs/zoo.md',
   'package.json',
   'schema/devctl.schema.json',
 ];
 
 /** Those that devctl uses itself. */
 const BUNDLED = [
+  '@clack/prompts',
   'chalk',
   'commander',
   'execa',
@@ -53,6 +55,7 @@ const BUNDLED = [
   'pidtree',
   'ps-list',
   'tree-kill',
+  'yaml',
   'zod',
 ];
 
@@ -60,7 +63,7 @@ const BUNDLED = [
 const MOST_BYTES = 500_000;
 
 const IN_DIST =
-  /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|shared|start|supervised|errors|supervisor\/(guard|terminal-session)|packages\/[\w-]+)\.cjs|supervisor\/package\.json|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|types\/.+\.d\.ts)$/;
+  /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|shared|start|supervised|manifest|yaml|errors|supervisor\/(guard|terminal-session)|packages\/[\w-]+)\.cjs|supervisor\/package\.json|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|types\/.+\.d\.ts)$/;
 
 const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
 

@@ -148,6 +148,8 @@ export interface SupervisedStopRequest {
   readonly declared: readonly DeclaredService[];
   readonly force: boolean;
   readonly graceMs: number | null;
+  /** The wish for the containers. Missing: those that a record names are taken down. */
+  readonly containers?: { readonly declared: boolean; readonly volumes: boolean } | undefined;
 }
 
 export type SupervisedStopEvent = { readonly type: 'report'; readonly report: StopReport };

@@ -1,13 +1,12 @@
 import { ExitCode } from '../errors.ts';
-import { loadManifest } from '../manifest/load.ts';
 import { definedOnly } from '../manifest/variables.ts';
+import { loadStartable } from '../operations/start/ad-hoc.ts';
 import { type AdoptedService, type AdoptResult, adoptProject } from '../operations/start/adopt.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
-import { folderOfManifest } from '../project/folder.ts';
-import { manifestQuery, openProject } from '../project/open-project.ts';
+import { openProject } from '../project/open-project.ts';
 import { leasesInWords } from './options/lease-options.ts';
 import { yieldLock } from './yield-lock.ts';
 
@@ -20,8 +19,7 @@ export interface AdoptOptions {
 /** Runs `devctl adopt`. Exits 0 when a supervisor cares for everything that runs, also when nothing runs. */
 export async function adoptCommand(options: AdoptOptions): Promise<number> {
   const query = { config: options.config };
-  const manifest = loadManifest(manifestQuery(openProject(query), query));
-  const folder = folderOfManifest(manifest);
+  const { manifest, folder } = loadStartable(openProject(query), query);
   const notes = themeFor(process.stderr, options.color);
   const endYield = yieldLock(options);
   const result = await adoptProject(openHost(), folder, manifest, {

@@ -12,6 +12,7 @@ import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { declaredServices, manifestQuery, openProject } from '../project/open-project.ts';
+import { composeNotes, showContainer } from './containers/progress.ts';
 import { printHints } from './failure-hint.ts';
 import { leaseWish } from './options/lease-options.ts';
 import {
@@ -28,9 +29,18 @@ import { listenForInterrupts, stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';
 
 export interface ApplyCommandOptions extends StartCommandOptions {
+  /** The words after `--`. */
+  readonly command?: readonly string[];
   readonly apply?: boolean;
   readonly dependents?: boolean;
   readonly dryRun?: boolean;
+}
+
+async function startContainersOnly(
+  names: readonly string[],
+  options: ApplyCommandOptions,
+): Promise<number> {
+  return (await import('./containers/up.ts')).startContainersOnly(names, options);
 }
 
 /** Runs `devctl start`, with `--apply` or without. */
@@ -38,12 +48,25 @@ export function startOrApply(
   names: readonly string[],
   options: ApplyCommandOptions,
 ): Promise<number> {
+  if (options.command !== undefined) return startCommandLine(names, options.command, options);
+  if (options.containers) return startContainersOnly(names, options);
   if (options.apply) return applyCommand(names, options);
   const lone = options.dependents ? '--dependents' : options.dryRun ? '--dry-run' : null;
   if (lone === null) return startCommand(names, options);
   throw new DevctlError('usage', `${lone} is an option of start --apply`, {
     hint: `devctl start --apply ${lone}`,
   });
+}
+
+async function startCommandLine(
+  names: readonly string[],
+  command: readonly string[],
+  options: ApplyCommandOptions,
+): Promise<number> {
+  const lone = options.apply ? '--apply' : options.dryRun ? '--dry-run' : null;
+  if (lone !== null)
+    throw new DevctlError('usage', `${lone} is for services of the manifest, not for a command`);
+  return (await import('./start-ad-hoc.ts')).startAdHoc(names, command, options);
 }
 
 /**
@@ -88,6 +111,9 @@ async function applyCommand(
       names,
       dependents,
       abortOnFailure: options.abortOnFailure ?? false,
+      containers: names.length === 0 ? 'all' : 'needed',
+      onContainer: (change) => showContainer(progress, change),
+      onComposeLine: composeNotes(progress),
       lease,
       env: definedOnly(process.env),
       onTerminal: isSeen(process.stdout, options.color),

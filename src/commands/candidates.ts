@@ -26,6 +26,8 @@ export interface CommandModel {
 export interface ProjectNames {
   readonly services: readonly string[];
   readonly groups: readonly string[];
+  /** Compose services. */
+  readonly containers: readonly string[];
 }
 
 export interface Candidate {
@@ -76,9 +78,21 @@ export function candidates(
   if (command.name === 'run') return shellCompletes;
   if (command.name === 'help') return matching(model.commands.map(asCandidate), typed);
   if (argument.name !== 'name' && argument.name !== 'names') return [];
-  const { services, groups } = names();
+  const { services, groups, containers } = names();
+  const contained = containers.map((word) => ({ word, description: 'container' }));
+  const isAlone = words.includes('--containers');
+  if (isAlone && argument.variadic) return others(contained, operands, typed);
   const grouped = argument.variadic ? groups.map((word) => ({ word, description: 'group' })) : [];
   const all = [...services.map((word) => ({ word, description: 'service' })), ...grouped];
+  return others(command.name === 'logs' ? [...all, ...contained] : all, operands, typed);
+}
+
+/** Those that are not on the command line yet. */
+function others(
+  all: readonly Candidate[],
+  operands: readonly string[],
+  typed: string,
+): readonly Candidate[] {
   return matching(
     all.filter(({ word }) => !operands.includes(word)),
     typed,

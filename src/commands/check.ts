@@ -24,9 +24,10 @@ export async function checkCommand(options: { config?: string; json?: boolean })
   const { place, manifest, problems, warnings } = await examine(query);
   const from = shownFrom(query) ?? place.root;
   if (manifest === null || problems.length > 0) throw manifestInvalid(problems, from);
-  const { file, services, groups } = manifest;
+  const { file, services, groups, containers } = manifest;
+  const names = Object.keys(services);
   const counted = [
-    count(Object.keys(services).length, 'service'),
+    containers !== null && names.length === 0 ? 'containers alone' : count(names.length, 'service'),
     ...(Object.keys(groups).length > 0 ? [count(Object.keys(groups).length, 'group')] : []),
   ];
   process.stdout.write(`✓ ${basename(file)}: ${counted.join(', ')}: no problems\n`);
@@ -45,7 +46,12 @@ async function printJsonReport(query: ManifestQuery): Promise<number> {
 
 async function examine(query: ManifestQuery): Promise<Examination> {
   const found = examineManifest(manifestQuery(openProject(query), query));
-  const problems = found.manifest ? await withoutTerminal(found.place, found.manifest) : [];
+  const problems = found.manifest
+    ? [
+        ...(await withoutTerminal(found.place, found.manifest)),
+        ...(await composeProblems(found.place, found.manifest)),
+      ]
+    : [];
   return { ...found, problems: [...found.problems, ...problems] };
 }
 
@@ -62,6 +68,19 @@ async function withoutTerminal(
     const message = `${found.why}: ${WITHOUT_TERMINAL}`;
     return { ...problem(keyPositionOf(tree, path), path, message), unsupported: true };
   });
+}
+
+/** Problems of the compose files. Their checks are loaded for manifests with containers only. */
+async function composeProblems(
+  place: ManifestPlace,
+  { containers, services }: ResolvedManifest,
+): Promise<readonly Problem[]> {
+  const { tree } = readTree(place);
+  if (containers === null || !tree) return [];
+  const { checkCompose } = await import('../containers/check.ts');
+  const why = checkCompose(containers, place.root, Object.keys(services), process.env);
+  const path = ['containers'];
+  return why === null ? [] : [problem(keyPositionOf(tree, path), path, why)];
 }
 
 async function examineOrExplain(query: ManifestQuery) {

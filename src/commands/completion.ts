@@ -15,8 +15,13 @@ export function completionCommand(shell: string): number {
  * `:files` or `:command N` when the shell is to complete by itself; word N is the name of another command.
  * It never fails, because a broken manifest must not write into a prompt.
  */
-export function completeCommand(words: readonly string[], model: CommandLineModel): number {
-  const found = candidates(words, model, () => namesOf(words));
+export async function completeCommand(
+  words: readonly string[],
+  model: CommandLineModel,
+): Promise<number> {
+  const containers = words.includes('--containers') || words[0] === 'logs';
+  const names = { ...namesOf(words), containers: containers ? await composeServices(words) : [] };
+  const found = candidates(words, model, () => names);
   const lines =
     'shell' in found
       ? [found.shell === 'files' ? ':files' : `:command ${found.at}`]
@@ -25,11 +30,29 @@ export function completeCommand(words: readonly string[], model: CommandLineMode
   return ExitCode.Ok;
 }
 
-function namesOf(words: readonly string[]): ProjectNames {
+function configIn(words: readonly string[]): string | undefined {
+  const flag = words.findIndex((word) => word === '-c' || word === '--config');
+  return flag < 0 ? undefined : words[flag + 1];
+}
+
+async function composeServices(words: readonly string[]): Promise<readonly string[]> {
   try {
-    const flag = words.findIndex((word) => word === '-c' || word === '--config');
-    const config = flag < 0 ? undefined : words[flag + 1];
-    const { folder, outline } = openProject({ config });
+    const { outline, folder } = openProject({ config: configIn(words) });
+    if (outline.kind !== 'found' || !outline.hasContainers) return [];
+    const { loadManifest } = await import('../manifest/load.ts');
+    const { containers } = loadManifest({ file: outline.file });
+    if (containers === null) return [];
+    const { readComposeProject } = await import('../containers/compose.ts');
+    const { model } = readComposeProject(containers, folder.root, process.env);
+    return [...model.services.keys()];
+  } catch {
+    return [];
+  }
+}
+
+function namesOf(words: readonly string[]): Omit<ProjectNames, 'containers'> {
+  try {
+    const { folder, outline } = openProject({ config: configIn(words) });
     const recorded = readRecords(folder).records.map(({ service }) => service);
     if (outline.kind === 'absent') return { services: recorded, groups: [] };
     const services = outline.services.map(({ name }) => name);

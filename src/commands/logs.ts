@@ -1,3 +1,4 @@
+import type { ContainerLine } from '../containers/logs.ts';
 import { ExitCode, exitCodeOf } from '../errors.ts';
 import { followLogs } from '../logs/follow.ts';
 import { type LogReader, mergeByTime, readLog, type ServiceLine } from '../logs/reader.ts';
@@ -9,7 +10,13 @@ import { codeOfLostReader } from '../output/terminal/lost-output.ts';
 import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.ts';
 import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
-import { openProject, requireProject, steadyQuery } from '../project/open-project.ts';
+import {
+  type OpenProject,
+  openProject,
+  requireProject,
+  steadyQuery,
+} from '../project/open-project.ts';
+import { hadContainers } from '../project/place/containers-copy.ts';
 import { lineToJson, lineToText } from './log-line.ts';
 import { grepOption, linesOption, sinceOption } from './options/log-options.ts';
 import { watchStdout } from './watch-stdout.ts';
@@ -26,6 +33,8 @@ export interface LogsOptions {
   readonly timestamps?: boolean;
   /** False for --no-prefix. */
   readonly prefix?: boolean;
+  /** Only those of containers. */
+  readonly containers?: boolean;
 }
 
 /** Number of lines of each service that `--follow` begins with by default. */
@@ -44,15 +53,21 @@ export async function logsCommand(names: readonly string[], options: LogsOptions
 
   const project = openProject({ config: options.config });
   const query = steadyQuery(project);
-  let services = serviceLogs(project, names);
-  requireProject(project, services.length > 0);
+  const contained = await containerLogs(project, names, options);
+  const ofServices = names.filter((name) => !contained.services.includes(name));
+  const isAlone = options.containers === true || (names.length > 0 && ofServices.length === 0);
+  let services = isAlone ? [] : serviceLogs(project, ofServices);
+  requireProject(project, services.length + contained.services.length > 0);
   const stopped = new AbortController();
   let exitCode: number = ExitCode.Ok;
   const out = openSlowWriter(1, () => {
     exitCode ||= codeOfLostReader();
     stopped.abort();
   });
-  const print = lineWriter(out, options, services);
+  const print = lineWriter(out, options, [
+    ...services.map(({ name }) => name),
+    ...contained.services,
+  ]);
   const unreadable = (why: string): void => {
     exitCode = ExitCode.Failed;
     const theme = themeFor(process.stderr, options.color);
@@ -81,20 +96,27 @@ export async function logsCommand(names: readonly string[], options: LogsOptions
   const history = services.map((service) =>
     filtered(readerOf(service).history(wanted, !follow), matches),
   );
+  if (contained.services.length > 0) {
+    const before = await contained.history(count, sinceMs);
+    history.push(filtered(before[Symbol.iterator](), matches));
+  }
   await print(mergeByTime(history), stopped.signal);
   if (follow && !stopped.signal.aborted) {
     const following = followLogs({
       folders: logFolders(project, services),
       readers() {
-        services = currentServices(query, names) ?? services;
-        print.widen(services);
+        services = isAlone ? [] : (currentServices(query, ofServices) ?? services);
+        print.widen(services.map(({ name }) => name));
         return services.map(readerOf);
       },
       emit: (lines) => print(filtered(lines, matches), new AbortController().signal),
     });
     stopped.signal.addEventListener('abort', () => following.stop());
     const unwatch = watchStdout(1, out);
-    await following.done;
+    const emit = (line: ServiceLine): void => {
+      void print(filtered([line], matches), new AbortController().signal);
+    };
+    await Promise.all([following.done, contained.follow(emit, stopped.signal)]);
     unwatch();
   } else if (!print.any() && !stopped.signal.aborted && exitCode === ExitCode.Ok) {
     explainNothing(services, options);
@@ -119,15 +141,59 @@ function currentServices(
 
 interface LineWriter {
   (lines: Iterable<ServiceLine>, over: AbortSignal): Promise<void>;
-  widen(services: readonly ServiceLog[]): void;
+  widen(services: readonly string[]): void;
   /** True when a line was printed. */
   any(): boolean;
+}
+
+/** The logs of containers beside those of services. */
+interface ContainerLogs {
+  readonly services: readonly string[];
+  history(lines: number | null, sinceMs: number | null): Promise<readonly ServiceLine[]>;
+  follow(emit: (line: ServiceLine) => void, over: AbortSignal): Promise<void>;
+}
+
+const NO_CONTAINER_LOGS: ContainerLogs = {
+  services: [],
+  history: async () => [],
+  follow: async () => {},
+};
+
+/** Finds the containers whose logs are wanted. A project that never had any asks nobody. */
+async function containerLogs(
+  { folder, outline }: OpenProject,
+  names: readonly string[],
+  { containers = false, color }: LogsOptions,
+): Promise<ContainerLogs> {
+  const isDeclared = outline.kind !== 'absent' && outline.hasContainers;
+  if (!isDeclared && !hadContainers(folder) && !containers) return NO_CONTAINER_LOGS;
+  const { findLoggedContainers } = await import('../containers/logs.ts');
+  const found = await findLoggedContainers(folder, process.env);
+  if ('why' in found) {
+    const mark = themeFor(process.stderr, color).yellow('!');
+    process.stderr.write(
+      `${mark} the logs of containers cannot be read: ${printable(found.why)}\n`,
+    );
+    return NO_CONTAINER_LOGS;
+  }
+  const services = found.services.filter((name) => names.length === 0 || names.includes(name));
+  return {
+    services,
+    history: async (lines, sinceMs) =>
+      (await found.history(services, lines, sinceMs)).map(toServiceLine),
+    follow: (emit, over) => found.follow(services, (line) => emit(toServiceLine(line)), over),
+  };
+}
+
+function toServiceLine({ service, atMs, text }: ContainerLine): ServiceLine {
+  const time = atMs === null ? null : { atMs, withinMs: 0 };
+  return { service, time, text, position: 0, continues: false, partial: false };
 }
 
 function lineWriter(
   out: SlowWriter,
   { json, color, timestamps, prefix }: LogsOptions,
-  services: readonly ServiceLog[],
+  services: readonly string[],
 ): LineWriter {
   const look = {
     color: colorEnabled(process.stdout, color),
@@ -148,7 +214,7 @@ function lineWriter(
     }
     if (batch !== '') await out.write(batch);
   };
-  const widen = (more: readonly ServiceLog[]): void => printer.widen(more.map(({ name }) => name));
+  const widen = (more: readonly string[]): void => printer.widen(more);
   widen(services);
   return Object.assign(write, { widen, any: () => hasLines });
 }

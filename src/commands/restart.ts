@@ -1,14 +1,14 @@
 import { ExitCode, exitCodeOf } from '../errors.ts';
-import { loadManifest } from '../manifest/load.ts';
+import { isContainersAlone } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
+import { loadStartable } from '../operations/start/ad-hoc.ts';
 import { restartProject } from '../operations/start/restart.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { openProgress } from '../output/terminal/open-progress.ts';
 import { isSeen } from '../output/terminal/theme.ts';
 import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
-import { folderOfManifest } from '../project/folder.ts';
-import { declaredServices, manifestQuery, openProject } from '../project/open-project.ts';
+import { declaredServices, openProject } from '../project/open-project.ts';
 import { printHints } from './failure-hint.ts';
 import { durationOption } from './options/duration-option.ts';
 import { allUp, printSummary, showChange } from './start.ts';
@@ -21,6 +21,7 @@ export interface RestartCommandOptions {
   readonly color?: boolean;
   readonly dependents?: boolean;
   readonly grace?: string;
+  readonly containers?: boolean;
 }
 
 /**
@@ -31,10 +32,14 @@ export async function restartCommand(
   names: readonly string[],
   options: RestartCommandOptions,
 ): Promise<number> {
+  if (options.containers)
+    return (await import('./containers/up.ts')).restartContainersOnly(names, options);
   const query = { config: options.config };
   const project = openProject(query);
   // Loaded before the stop, so that a mistake in the manifest is reported while everything still runs.
-  const manifest = loadManifest(manifestQuery(project, query));
+  const { manifest, folder } = loadStartable(project, query);
+  if (names.length === 0 && isContainersAlone(manifest))
+    return (await import('./containers/up.ts')).restartContainersOnly(names, options);
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const progress = openProgress({ color: options.color });
   const endYield = yieldLock(options);
@@ -47,7 +52,7 @@ export async function restartCommand(
     process.exit(exitCodeOf('SIGINT'));
   };
   try {
-    const { stop, start } = await restartProject(openHost(), folderOfManifest(manifest), manifest, {
+    const { stop, start } = await restartProject(openHost(), folder, manifest, {
       names,
       dependents: options.dependents ?? false,
       graceMs,

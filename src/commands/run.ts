@@ -10,6 +10,7 @@ import { definedOnly } from '../manifest/variables.ts';
 import { type RunSignal, runExitCode } from '../operations/run/decisions.ts';
 import { runLimits } from '../operations/run/limits.ts';
 import { type RunResult, runOneOff } from '../operations/run/run.ts';
+import { requireOneProject } from '../operations/start/ad-hoc.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printFailure } from '../output/terminal/failure.ts';
 import { jsonLine } from '../output/terminal/json.ts';
@@ -18,12 +19,7 @@ import { printable } from '../output/terminal/width.ts';
 import { inheritedEnvironment } from '../ownership/cookie.ts';
 import { currentFolder } from '../processes/working-folder.ts';
 import { logsFolderOf } from '../project/folder.ts';
-import {
-  manifestQuery,
-  type OpenProject,
-  openProject,
-  requireProject,
-} from '../project/open-project.ts';
+import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
 import { durationOption } from './options/duration-option.ts';
 import { type LimitOptions, limitOptions } from './options/limit-options.ts';
 import { stopProgress } from './stop-progress.ts';
@@ -74,7 +70,7 @@ async function runUntilOver(
   const graceMs = grace === undefined ? null : durationOption('--grace', grace);
   const ownLimits = limitOptions(options);
   const project = openProject({ config });
-  requireProject(project, false);
+  requireOneProject(project);
   // With a manifest above, the run may be meant for that project. Without one it can only be of this project.
   if (project.above !== undefined) manifestQuery(project, { config });
   const { outline, folder } = project;
@@ -98,6 +94,7 @@ async function runUntilOver(
     },
     logsDir:
       outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : logsFolderOf(folder, outline),
+    adHoc: outline.kind === 'absent',
     services: outline.kind === 'absent' ? [] : outline.services.map((one) => one.name),
     subscribeToSignals: (listen) =>
       subscribeToSignals((signal) => {

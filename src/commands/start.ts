@@ -4,9 +4,9 @@ import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { readEvents } from '../history/read.ts';
 import { usualStartMs } from '../history/usual.ts';
 import { warningInWords } from '../limits/words.ts';
-import { loadManifest } from '../manifest/load.ts';
-import { choicesOf, selectForStart } from '../manifest/select.ts';
+import { choicesOf, isContainersAlone, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
+import { loadStartable, type StartableProject } from '../operations/start/ad-hoc.ts';
 import { toLease } from '../operations/start/lease.ts';
 import type { ChangedService, StartResult } from '../operations/start/result.ts';
 import { startProject } from '../operations/start/start.ts';
@@ -18,11 +18,12 @@ import { type Progress, readyOutcome } from '../output/terminal/progress.ts';
 import { colorEnabled, isSeen, themeFor } from '../output/terminal/theme.ts';
 import { urlLines } from '../output/terminal/urls.ts';
 import { printable, printableLines } from '../output/terminal/width.ts';
+import { DEVCTL } from '../own-command.ts';
 import type { Host } from '../processes/host.ts';
 import { openHost } from '../processes/real-host.ts';
-import { folderOfManifest } from '../project/folder.ts';
-import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
+import { type OpenProject, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
+import { composeNotes, showContainer } from './containers/progress.ts';
 import { printHints } from './failure-hint.ts';
 import { printLastLines } from './last-lines.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './options/lease-options.ts';
@@ -34,6 +35,7 @@ export interface StartCommandOptions extends LeaseOptions {
   readonly json?: boolean;
   readonly color?: boolean;
   readonly abortOnFailure?: boolean;
+  readonly containers?: boolean;
 }
 
 /** Runs `devctl start`. Exits when every requested service is up, or with 1 when one is not. */
@@ -44,13 +46,33 @@ export async function startCommand(
   refuseAsProcessOne();
   const query = { config: options.config };
   const project = openProject(query);
-  const manifest = loadManifest(manifestQuery(project, query));
-  const selected = selectForStart(choicesOf(manifest), names);
+  const startable = loadStartable(project, query);
+  if (names.length === 0 && isContainersAlone(startable.manifest))
+    return (await import('./containers/up.ts')).startContainersOnly(names, options);
+  const selected = selectForStart(choicesOf(startable.manifest), names);
+  const containers = names.length === 0 ? 'all' : 'needed';
+  return startSelected(project, startable, selected, { ...options, wanted: containers });
+}
+
+/** How `startSelected` differs between its callers. */
+interface SelectedOptions extends StartCommandOptions {
+  /** The containers that come up before them. Default: those that they need. */
+  readonly wanted?: 'all' | 'needed';
+  /** Called with the result before it is printed. An error of it is the failure of the command. */
+  readonly check?: (result: StartResult) => void;
+}
+
+/** Starts services, shows how that goes, and prints the result. */
+export async function startSelected(
+  project: OpenProject,
+  { folder, manifest }: StartableProject,
+  selected: readonly string[],
+  options: SelectedOptions,
+): Promise<number> {
   const host = openHost();
   const announcement = sweepAnnouncement(project);
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
-  const folder = folderOfManifest(manifest);
   const beganAtMs = Date.now();
   progress.expect(selected.length, () => usualStartMs(readEvents(folder), selected, beganAtMs));
   // On a terminal the user has already seen the reason. In a script, the line with the cross must stand
@@ -70,6 +92,9 @@ export async function startCommand(
     const result = await startProject(host, folder, manifest, {
       names: selected,
       abortOnFailure: options.abortOnFailure ?? false,
+      containers: options.wanted ?? 'needed',
+      onContainer: (change) => showContainer(progress, change),
+      onComposeLine: composeNotes(progress),
       lease,
       env: definedOnly(process.env),
       onTerminal: isSeen(process.stdout, options.color),
@@ -81,6 +106,7 @@ export async function startCommand(
       warn: (line) => progress.note(`! ${line}`),
     });
     progress.close();
+    options.check?.(result);
     const urls = await urlsOfStart(host, project, result);
     if (options.json) printJson({ ok: allUp(result), ...result, urls });
     else {
@@ -88,6 +114,8 @@ export async function startCommand(
       printUrls(urls, options.color);
       printHints(result, manifest);
       if (announcement !== null) process.stdout.write(`${announcement}\n`);
+      if (selected.some((name) => manifest.services[name]?.adHoc))
+        process.stdout.write(`to keep it in a manifest: ${DEVCTL} save\n`);
     }
     return allUp(result) ? ExitCode.Ok : ExitCode.Failed;
   } finally {

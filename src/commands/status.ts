@@ -23,6 +23,7 @@ export interface StatusOptions {
   readonly config?: string;
   readonly all?: boolean;
   readonly urls?: boolean;
+  readonly containers?: boolean;
   readonly json?: boolean;
   readonly color?: boolean;
 }
@@ -33,13 +34,17 @@ export async function statusCommand(
   options: StatusOptions,
 ): Promise<number> {
   if (options.all) return (await import('./status-all.ts')).statusOfAll(names, options);
+  if (options.containers) return (await import('./containers/down.ts')).statusOfContainers(options);
   const project = openProject({ config: options.config });
   const report = await readStatus(openHost(), project, selectNames(project, names), options.urls);
-  requireProject(project, report.services.length + report.orphans.length > 0);
+  requireProject(
+    project,
+    report.services.length + report.orphans.length > 0 || report.containers !== null,
+  );
   if (options.json) printJson(report);
   else if (options.urls) printUrls(report, options.color);
   else {
-    printStatus(report, options.color);
+    await printStatus(report, options.color);
     noteOtherManifest(project.folder, options.color);
   }
   return report.healthy ? ExitCode.Ok : ExitCode.NotRunning;
@@ -54,9 +59,18 @@ function printUrls({ services }: StatusReport, color: boolean | undefined): void
   if (all.length === 0) process.stderr.write('no service that runs has named a URL\n');
 }
 
-function printStatus(report: StatusReport, color: boolean | undefined): void {
+async function printStatus(report: StatusReport, color: boolean | undefined): Promise<void> {
   const theme = themeFor(process.stdout, color);
-  printServices(report, theme);
+  const hasOnlyContainers =
+    report.services.length === 0 && (report.containers?.list.length ?? 0) > 0;
+  if (!hasOnlyContainers) printServices(report, theme);
+  if (report.containers) {
+    const { containersLines } = await import('../output/text/containers.ts');
+    const lines = containersLines(report.containers, theme);
+    process.stdout.write(
+      `${lines.length > 0 && !hasOnlyContainers ? '\n' : ''}${lines.map((line) => `${line}\n`).join('')}`,
+    );
+  }
   const { orphans, unattributed } = report;
   if (orphans.length > 0) {
     const count = `${orphans.length} orphan${orphans.length === 1 ? '' : 's'}`;

@@ -31,6 +31,8 @@ export interface StopCommandOptions {
   readonly why?: boolean;
   readonly verbose?: boolean;
   readonly grace?: string;
+  readonly containers?: boolean;
+  readonly volumes?: boolean;
 }
 
 /**
@@ -41,6 +43,8 @@ export async function stopCommand(
   names: readonly string[],
   options: StopCommandOptions,
 ): Promise<number> {
+  if (options.containers)
+    return (await import('./containers/down.ts')).stopContainersOnly(names, options);
   const host = openHost();
   const named = await nameProject(host, options);
   const project = named?.project ?? openProject({ config: options.config });
@@ -54,6 +58,15 @@ export async function stopCommand(
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const force = options.force ?? false;
   const dryRun = options.dryRun ?? false;
+  if (options.volumes && names.length > 0) {
+    throw new DevctlError(
+      'usage',
+      '--volumes removes the volumes of all containers: it takes no names',
+      {
+        hint: 'devctl stop --volumes',
+      },
+    );
+  }
   if (options.unprotected && !force) {
     throw new DevctlError(
       'usage',
@@ -81,6 +94,10 @@ export async function stopCommand(
     sweep,
     unprotected: options.unprotected ?? false,
     declared,
+    containers: {
+      declared: outline.kind !== 'absent' && outline.hasContainers,
+      volumes: options.volumes ?? false,
+    },
     forced: listenForInterrupts(KEPT),
     onScan: stopProgress(),
     onHandOver(service) {
@@ -88,8 +105,9 @@ export async function stopCommand(
       warn(line, options.color);
     },
   }).finally(endYield);
-  requireProject(project, force || report.processes.length > 0);
-  if (!dryRun && names.length === 0 && report.survivors.length === 0) named?.forget();
+  requireProject(project, force || report.processes.length > 0 || report.containers !== null);
+  const isGone = report.survivors.length === 0 && report.containers?.left !== true;
+  if (!dryRun && names.length === 0 && isGone) named?.forget();
   if (options.json) printJson(report);
   else {
     printStopReport(report, options.color, process.stdout, options);
@@ -120,7 +138,7 @@ async function nameProject(
 }
 
 function codeOf(report: StopReport): number {
-  if (report.survivors.length > 0) return ExitCode.Survivors;
+  if (report.survivors.length > 0 || report.containers?.left) return ExitCode.Survivors;
   return report.ports.some(({ free }) => !free) ? ExitCode.Stranger : ExitCode.Ok;
 }
 

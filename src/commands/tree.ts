@@ -25,10 +25,23 @@ export interface TreeOptions {
 export async function treeCommand(names: readonly string[], options: TreeOptions): Promise<number> {
   const project = openProject({ config: options.config });
   const report = await readTrees(openHost(), project, selectNames(project, names));
-  requireProject(project, report.services.length > 0);
+  requireProject(project, report.services.length > 0 || report.containers !== null);
   if (options.json) printJson(report);
-  else printTrees(report, options);
+  else {
+    printTrees(report, options);
+    printContainers(report);
+  }
   return ExitCode.Ok;
+}
+
+/** A container is one entry: its processes are the engine's, and only `docker top` shows all of them. */
+function printContainers({ containers }: TreeReport): void {
+  for (const { service, name, id, state, pid } of containers ?? []) {
+    const where = pid === null ? state : `${state}, pid ${pid} of the engine's machine`;
+    process.stdout.write(
+      `container ${printable(service)}: ${printable(name)} (${id.slice(0, 12)}, ${printable(where)})\n`,
+    );
+  }
 }
 
 function printTrees({ services, devctl }: TreeReport, { color, why = false }: TreeOptions): void {

@@ -1,14 +1,20 @@
+import { join } from 'node:path';
 import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { followLogs, type LogFollower } from '../logs/follow.ts';
 import { readLog, type ServiceLine } from '../logs/reader.ts';
-import { logFolders, serviceLogs } from '../logs/services.ts';
+import { logFolders, type ServiceLog, serviceLogs } from '../logs/services.ts';
 import { openLogSource } from '../logs/source.ts';
 import { tolerantReader } from '../logs/tolerant-reader.ts';
 import { loadManifest } from '../manifest/load.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
-import { choicesOf, selectForStart, selectServices } from '../manifest/select.ts';
+import {
+  choicesOf,
+  isContainersAlone,
+  selectForStart,
+  selectServices,
+} from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import type { StartResult } from '../operations/start/result.ts';
 import type { UpOptions } from '../operations/up/options.ts';
@@ -24,6 +30,7 @@ import { colorEnabled, isSeen, themeFor } from '../output/terminal/theme.ts';
 import { printableLines } from '../output/terminal/width.ts';
 import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
+import { logsFolderOf } from '../project/folder.ts';
 import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { failureHints } from './failure-hint.ts';
@@ -42,6 +49,7 @@ export interface UpCommandOptions {
   readonly prefix?: boolean;
   readonly exitCodeFrom?: string;
   readonly abortOnExit?: boolean;
+  readonly yes?: boolean;
 }
 
 /**
@@ -54,7 +62,13 @@ export async function upCommand(
 ): Promise<number> {
   const query = { config: options.config };
   const project = openProject(query);
-  const manifest = loadManifest(manifestQuery(project, query));
+  const manifest = await manifestToRun(project, options);
+  if (manifest === null) return ExitCode.Failed;
+  if (isContainersAlone(manifest)) {
+    throw new DevctlError('usage', `${manifest.file} has containers and no services to stay with`, {
+      hint: 'bring them up: devctl start; see what they write: devctl logs --follow',
+    });
+  }
   const choices = choicesOf(manifest);
   const selected = selectForStart(choices, names);
   const { exitCodeFrom } = options;
@@ -66,6 +80,18 @@ export async function upCommand(
   const named = names.length === 0 ? null : selectServices(choices, names);
   const announcement = sweepAnnouncement(project);
   return new Up({ project, manifest, selected, named, announcement }, options).run();
+}
+
+/** The manifest; where there is none, what is found in the folder. Null: the user does not want that. */
+async function manifestToRun(
+  project: OpenProject,
+  options: UpCommandOptions,
+): Promise<ResolvedManifest | null> {
+  const { outline, shownBy } = project;
+  const query = { config: options.config };
+  if (outline.kind !== 'absent' || shownBy !== undefined || options.config !== undefined)
+    return loadManifest(manifestQuery(project, query));
+  return (await import('./manifests/propose-once.ts')).proposeOnce(project, options);
 }
 
 interface UpScope {
@@ -132,8 +158,8 @@ class Up {
   }
 
   #followNewLines(): LogFollower {
-    const { project, selected } = this.#scope;
-    const services = serviceLogs(project, selected);
+    const { project, manifest, selected } = this.#scope;
+    const services = logsOf(project, manifest, selected);
     const readers = services.map(({ name, log }) =>
       tolerantReader(readLog(openLogSource(project.folder, name, log)), this.#notes.warn),
     );
@@ -214,6 +240,17 @@ class Up {
   }
 }
 
+/** The logs of the services. Without a manifest nothing but this session knows them. */
+function logsOf(
+  project: OpenProject,
+  manifest: ResolvedManifest,
+  selected: readonly string[],
+): readonly ServiceLog[] {
+  if (project.outline.kind !== 'absent') return serviceLogs(project, selected);
+  const folder = logsFolderOf(project.folder, manifest);
+  return selected.map((name) => ({ name, log: join(folder, `${name}.log`) }));
+}
+
 /** Prints lines of devctl's own on stderr, beside those of the services. */
 interface Notes {
   readonly widen: (names: readonly string[]) => void;
@@ -236,7 +273,7 @@ function createNotes(look: Omit<LogLook, 'color'>, color: boolean | undefined): 
 
 /** Picks the exit code: survivors and taken ports count more than the reason why `up` ended. */
 function codeOf(verdict: UpVerdict, report: StopReport): number {
-  if (report.survivors.length > 0) return ExitCode.Survivors;
+  if (report.survivors.length > 0 || report.containers?.left) return ExitCode.Survivors;
   return report.ports.some(({ free }) => !free) ? ExitCode.Stranger : verdict.code;
 }
 

@@ -118,6 +118,7 @@ function keysAt(schema: z.core.$ZodType, path: ValuePath): string[] {
   const [step, ...rest] = path;
   switch (def.type) {
     case 'optional':
+    case 'default':
       return keysAt(def.innerType, path);
     case 'union':
       return def.options.flatMap((option) => keysAt(option, path));

@@ -15,7 +15,13 @@ export function manifestJsonSchema(): string {
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
     },
   });
-  const titled = { $schema, title: 'devctl manifest (.devctl.json)', ...schema };
+  // As in `checkSemantics`: there is anything to start.
+  const anyOf = ['services', 'containers'].map((name) => ({
+    type: 'object',
+    properties: { [name]: {} },
+    required: [name],
+  }));
+  const titled = { $schema, title: 'devctl manifest (.devctl.json)', ...schema, anyOf };
   const commented = { ...titled, allowComments: true, allowTrailingCommas: true };
   return `${JSON.stringify(commented, null, 2)}\n`;
 }

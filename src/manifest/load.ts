@@ -25,6 +25,7 @@
  *   env-expand        replaces the variables in an env file
  *   definition        the part of a manifest that the process of a service sees, to notice a change
  *   variables         removes unset variables from an environment
+ *   containers/       the schema of `containers`, its checks and defaults
  *   resolve           fills in defaults and makes paths absolute
  *   limits            resolves limits, and has the default warnings
  *   resolved          the shapes of a resolved manifest
@@ -32,18 +33,20 @@
  *   dependency-order  orders services by their dependencies
  *   json-schema       generates the JSON Schema for editors
  */
+import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { findBareTimes } from './bare-times.ts';
 import { checkShape } from './check-shape.ts';
 import type { Variables } from './env-expand.ts';
 import { envProblems, readEnvFiles } from './env-file.ts';
 import { locateManifest, type ManifestPlace, type ManifestQuery, startFolder } from './locate.ts';
+import { type Parsed, parseText } from './parse.ts';
 import { formatProblem, type Problem, problem, sortProblems } from './problem.ts';
 import { readTree } from './read.ts';
 import { resolveManifest } from './resolve.ts';
 import type { ResolvedManifest } from './resolved.ts';
 import { checkSemantics } from './semantics.ts';
-import { entriesOf, keyPositionOf, type Tree, valueAt } from './tree.ts';
+import { entriesOf, keyPositionOf, valueAt } from './tree.ts';
 
 const MOST_SERVICES = 1_000;
 const MOST_LINES = 100;
@@ -112,7 +115,25 @@ export function shownFrom({ cwd }: LoadQuery): string | null {
  */
 export function examineManifest(query: LoadQuery): Examination {
   const place = locateManifest(query);
-  const { tree, problems } = readTree(place);
+  return examineParsed(place, readTree(place), query.env ?? process.env);
+}
+
+/**
+ * Does the same with the text of a manifest that no file has.
+ *
+ * @param root real path of the project folder
+ */
+export function examineText(text: string, root: string): Examination {
+  const file = join(root, '.devctl.json');
+  const place = { kind: 'found', file, root, local: null, trusted: true } as const;
+  return examineParsed(place, parseText(text, file), process.env);
+}
+
+function examineParsed(
+  place: ManifestPlace,
+  { tree, problems }: Parsed,
+  callerEnv: Variables,
+): Examination {
   if (tree === null || problems.length > 0)
     return { place, manifest: null, problems, warnings: [] };
 
@@ -125,12 +146,7 @@ export function examineManifest(query: LoadQuery): Examination {
 
   const shape = checkShape(tree);
   const envFiles = readEnvFiles(tree, place.root);
-  const found = [
-    ...shape.problems,
-    ...checkSemantics(tree, place.root),
-    ...envFiles.problems,
-    ...checkSupported(tree),
-  ];
+  const found = [...shape.problems, ...checkSemantics(tree, place.root), ...envFiles.problems];
   const warnings = findBareTimes(tree);
   if (found.length > 0 || shape.manifest === null) {
     const inEnvFiles = [...envFiles.files.values()].flatMap((file) => file.problems);
@@ -142,7 +158,7 @@ export function examineManifest(query: LoadQuery): Examination {
     manifest: shape.manifest,
     tree,
     envFiles: envFiles.files,
-    callerEnv: query.env ?? process.env,
+    callerEnv,
   });
   return {
     place,
@@ -150,12 +166,4 @@ export function examineManifest(query: LoadQuery): Examination {
     problems: envProblems(manifest, 'problem', null),
     warnings: [...warnings, ...envProblems(manifest, 'warning', null)],
   };
-}
-
-/** Refuses containers, because ignoring them silently would be worse. */
-function checkSupported(tree: Tree): Problem[] {
-  if (valueAt(tree, 'containers') === undefined) return [];
-  const path = ['containers'];
-  const found = problem(keyPositionOf(tree, path), path, 'not supported yet: containers');
-  return [{ ...found, unsupported: true }];
 }

@@ -1,6 +1,7 @@
 import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
+import { DEVCTL } from '../own-command.ts';
 import { isTrustedUser } from '../processes/trusted-user.ts';
 import { currentFolder } from '../processes/working-folder.ts';
 
@@ -160,7 +161,7 @@ export function noManifest(
 ): DevctlError {
   if (config !== undefined) {
     return new DevctlError('manifest-not-found', `${config}: no ${MANIFEST_NAME} in ${root}`, {
-      hint: 'name a manifest, or the folder of one, with --config',
+      hint: `name a manifest, or the folder of one, with --config; or write one: ${DEVCTL} init --config ${config}`,
     });
   }
   const others = passedOver.length > 0 ? ` (passed over: ${passedOver.join(', ')})` : '';
@@ -168,12 +169,10 @@ export function noManifest(
     'manifest-not-found',
     `no ${MANIFEST_NAME} in ${root} or in any folder above it${others}`,
     {
-      hint: `${otherFormat(root)}go to a folder of the project, name a manifest with --config FILE, or write one: ${WRITE_ONE}`,
+      hint: `${otherFormat(root)}go to a folder of the project, name a manifest with --config FILE, or write one: ${DEVCTL} init`,
     },
   );
 }
-
-const WRITE_ONE = `echo '${SMALLEST_MANIFEST}' > ${MANIFEST_NAME}`;
 
 /** Files that people take for a manifest. */
 const MISNAMED = ['.devctl.yaml', '.devctl.yml', '.devctl.jsonc', 'devctl.json', 'devctl.yaml'];

@@ -27,6 +27,8 @@ export interface ManifestContents extends ManifestPlace {
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly sweep: SweepSettings;
   readonly protection: ProtectionSettings;
+  /** True where the manifest has containers. */
+  readonly hasContainers: boolean;
 }
 
 export type ManifestOutline =
@@ -96,6 +98,7 @@ function outline(
     groups,
     sweep: outlineSweep(tree, complaints, readable),
     protection: outlineProtection(tree, complaints),
+    hasContainers: valueAt(tree, 'containers') !== undefined,
   };
 }
 

@@ -169,3 +169,21 @@ function explainSyntax(error: ParseError['error'], seen: string): string {
       return 'is not JSON';
   }
 }
+
+/**
+ * Adds a property to the object of a key at the top of a text, which must be well-formed. Everything else stays as it is.
+ *
+ * @param value JSON on one line
+ */
+export function withProperty(text: string, key: string, name: string, value: string): string {
+  const root = parseTree(text, [], { allowTrailingComma: true });
+  const object = root?.children?.find(({ children }) => children?.[0]?.value === key)
+    ?.children?.[1];
+  if (object?.type !== 'object') throw new Error(`there is no object called ${key}`);
+  const last = object.children?.at(-1);
+  const at = last ? last.offset + last.length : object.offset + 1;
+  const line = text.slice(text.lastIndexOf('\n', last?.offset ?? 0) + 1, last?.offset ?? 0);
+  const indent = /^\s*$/.test(line) ? `\n${line}` : ' ';
+  const added = `${last ? ',' : ''}${indent}${JSON.stringify(name)}: ${value}`;
+  return `${text.slice(0, at)}${added}${text.slice(at)}`;
+}

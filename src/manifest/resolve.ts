@@ -1,5 +1,6 @@
 import { basename, join, relative, resolve } from 'node:path';
 import { byProtocol, parsePort } from '../processes/ports.ts';
+import { resolveContainers, splitDependencies } from './containers/settings.ts';
 import { definitionOf } from './definition.ts';
 import { expandEnvFile, type Variables } from './env-expand.ts';
 import type { ParsedEnvFile } from './env-grammar.ts';
@@ -8,7 +9,6 @@ import { resolveProjectLimits, resolveResources, resolveServiceLimits } from './
 import type { ManifestPlace } from './locate.ts';
 import type { Problem } from './problem.ts';
 import type {
-  DependencyCondition,
   EnvFinding,
   LivenessProbe,
   ReadinessProbe,
@@ -89,8 +89,43 @@ export function resolveManifest(parts: ManifestParts): ResolvedManifest {
         ? null
         : { maxSize: manifest.logs.maxSize, keep: manifest.logs.keep ?? DEFAULT_KEPT_LOGS },
     containment: manifest.containment ?? 'auto',
+    containers: resolveContainers(
+      place,
+      parts.tree,
+      manifest.containers,
+      mapValues(
+        manifest.services,
+        ({ dependsOn }) => dependenciesOf(dependsOn ?? [], manifest).containers,
+      ),
+    ),
     limits: resolveProjectLimits(manifest.limits),
   });
+}
+
+/** The manifest of a project that has none: no services, and no sweep, because nobody has said what belongs to the project. */
+export function bareManifest(root: string, pidsDir: string): ResolvedManifest {
+  const manifest: Manifest = { services: {}, sweep: { scope: 'off' }, pidsDir };
+  return resolveManifest({ ...withoutTree(root), manifest });
+}
+
+/** A service that the command line defines, with the defaults of the manifest. */
+export function resolveAdHoc(
+  { root, env }: Pick<ResolvedManifest, 'root' | 'env'>,
+  name: string,
+  command: ResolvedService['command'],
+  cwd: string,
+): ResolvedService {
+  const parts = { ...withoutTree(root), manifest: { services: {} } };
+  const given = typeof command === 'string' ? command : [...command];
+  const service = resolveService(parts, name, { command: given, cwd }, env);
+  return { ...service, definedAt: 'on the command line', adHoc: true };
+}
+
+function withoutTree(root: string): Omit<ManifestParts, 'manifest'> {
+  const file = resolve(root, '.devctl.json');
+  const tree: Tree = { kind: 'object', at: { file, line: 1, column: 1 }, entries: new Map() };
+  const place = { kind: 'found', file, root, local: null, trusted: true } as const;
+  return { place, tree, envFiles: new Map(), callerEnv: {} };
 }
 
 function resolveService(
@@ -112,7 +147,7 @@ function resolveService(
     env,
     ports,
     udpPorts,
-    dependsOn: resolveDependencies(service.dependsOn ?? [], manifest),
+    dependsOn: dependenciesOf(service.dependsOn ?? [], manifest).services,
     ready: resolveReady(service, ports, cwd),
     settleMs: service.settle ?? manifest.settle ?? DEFAULT_SETTLE_MS,
     live: service.live === undefined ? null : resolveLive(service.live),
@@ -149,19 +184,20 @@ function resolveRestart(restart: ManifestService['restart']): RestartPolicy {
 }
 
 /**
- * Resolves the conditions of dependencies. For a task, "ready" means "completed", because a task is never
- * ready for longer than it runs.
+ * Resolves the conditions of dependencies, on services and on compose services. For a task, "ready" means "completed",
+ * because a task is never ready for longer than it runs.
  */
-function resolveDependencies(
+function dependenciesOf(
   dependsOn: NonNullable<ManifestService['dependsOn']>,
   { services }: Manifest,
-): Readonly<Record<string, DependencyCondition>> {
+): ReturnType<typeof splitDependencies> {
   const conditions = Array.isArray(dependsOn)
     ? Object.fromEntries(dependsOn.map((name) => [name, 'ready' as const]))
     : dependsOn;
-  return mapValues(conditions, (condition, name) =>
-    condition === 'ready' && services[name]?.oneShot === true ? 'completed' : condition,
+  const resolved = mapValues(conditions, (condition, name) =>
+    condition === 'ready' && services[name]?.oneShot === true ? ('completed' as const) : condition,
   );
+  return splitDependencies(resolved, new Set(Object.keys(services)));
 }
 
 /** The probe of a service; without one, its TCP ports are asked. */

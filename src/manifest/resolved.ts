@@ -160,6 +160,10 @@ export interface ResolvedService extends Required<DeclaredPorts> {
   readonly oneShot: boolean;
   /** Place of the definition in the manifest, for messages: `.devctl.json:12`. */
   readonly definedAt: string;
+  /** Present where no manifest defines it, but the command line that has started it: `devctl start web -- npm run dev`. */
+  readonly adHoc?: true;
+  /** Present where `devctl up` has found it in a folder without a manifest: nothing but this definition knows all of it. */
+  readonly once?: true;
 }
 
 export interface SweepSettings {
@@ -206,6 +210,28 @@ export interface EnvFinding {
  */
 export type Definition = Readonly<Record<string, string>>;
 
+/** The containers of a project: `containers` of its manifest. */
+export interface ContainerSettings {
+  /** Absolute paths of the compose files. Empty: those with the usual names. */
+  readonly files: readonly string[];
+  /** The compose services that a start brings up. Null: all. */
+  readonly services: readonly string[] | null;
+  /** The words that run compose. Null: `docker compose`, else `docker-compose`. */
+  readonly command: readonly string[] | null;
+  readonly profiles: readonly string[];
+  /** False: services are started although the containers cannot be. */
+  readonly required: boolean;
+  readonly timeoutMs: number;
+  /** The answer of a start where somebody else has started the compose project. */
+  readonly adopt: 'refuse' | 'use';
+  /** The name of the compose project. Null: see `containers/project-name.ts`. */
+  readonly project: string | null;
+  /** The compose services that each service needs, by service. */
+  readonly needs: Readonly<Record<string, Readonly<Record<string, DependencyCondition>>>>;
+  /** Place of the definition in the manifest, for messages: `.devctl.json:12`. */
+  readonly definedAt: string;
+}
+
 /** The manifest, validated, merged with `.devctl.local.json` and resolved. */
 export interface ResolvedManifest {
   /** Absolute path of the manifest file. */
@@ -229,6 +255,8 @@ export interface ResolvedManifest {
   /** Rotation of logs; null: logs grow without limit. */
   readonly logRotation: { readonly maxSize: number; readonly keep: number } | null;
   readonly containment: Containment;
+  /** Null: the project has none. */
+  readonly containers: ContainerSettings | null;
   /** Limits on everything together. Their action is never a restart. */
   readonly limits: readonly Limit[];
 }

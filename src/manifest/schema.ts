@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { containersSchema } from './containers/settings.ts';
 import * as field from './fields.ts';
 import { show } from './problem.ts';
 import { projectLimits, serviceLimits } from './schema-limits.ts';
@@ -111,8 +112,7 @@ const service = z.strictObject(
  * The schema of `.devctl.json`, and the only definition of its keys. The JSON Schema for editors is
  * generated from it, and its descriptions are the reference.
  *
- * It knows shapes only. `semantics.ts` checks what names and paths mean, and `load.ts` refuses the keys
- * that this version cannot handle yet.
+ * It knows shapes only. `semantics.ts` checks what names and paths mean.
  */
 export const manifestSchema = z.strictObject({
   $schema: z.string().optional().describe('Where editors find the JSON Schema of this file.'),
@@ -125,14 +125,10 @@ export const manifestSchema = z.strictObject({
   services: z
     .record(field.serviceName, service, {
       error: ({ input }) =>
-        input === undefined
-          ? 'is missing: name what to run, such as {"web": {"command": "npm run dev"}}'
-          : `expected an object of services such as {"web": {"command": "npm run dev"}}, got ${show(input)}`,
+        `expected an object of services such as {"web": {"command": "npm run dev"}}, got ${show(input)}`,
     })
-    .refine((services) => Object.keys(services).length > 0, {
-      error: 'is empty: name what to run, such as {"web": {"command": "npm run dev"}}',
-    })
-    .describe('The commands to run, by name.'),
+    .default({})
+    .describe('The commands to run, by name. Needed where there are no containers.'),
   groups: z
     .record(field.serviceName, z.array(z.string()).min(1, 'is empty: name its services'))
     .optional()
@@ -209,14 +205,11 @@ export const manifestSchema = z.strictObject({
     .describe(
       'Whether DEVCTL_PROTECT=1 in the environment of a process protects it. Default: false; then a stop leaves it alone, and fails.',
     ),
-  containers: z
-    .strictObject({
-      file: field.path.optional().describe('The compose file.'),
-      services: z.array(z.string().min(1)).optional().describe('Compose services. Default: all.'),
-      command: field.command.optional().describe('The compose program. Default: docker compose.'),
-    })
+  containers: containersSchema
     .optional()
-    .describe('Containers that the services need. Not supported yet.'),
+    .describe(
+      'Containers of compose, such as databases: started before the services that name them in dependsOn, and stopped after these.',
+    ),
   pidsDir: field.path
     .optional()
     .describe("Folder of devctl's records, relative to the manifest. Default: .pids"),

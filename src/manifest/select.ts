@@ -82,3 +82,8 @@ function enumerate(names: readonly string[]): string {
   const shown = names.slice(0, 20).join(', ');
   return names.length > 20 ? `${shown} and ${names.length - 20} more` : shown;
 }
+
+/** Tells whether a project has containers and no services: a start without names brings up the containers then. */
+export function isContainersAlone({ services, containers }: ResolvedManifest): boolean {
+  return containers !== null && Object.keys(services).length === 0;
+}

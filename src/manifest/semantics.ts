@@ -1,10 +1,19 @@
 import { basename } from 'node:path';
 import { type Port, parsePort } from '../processes/ports.ts';
+import { checkContainers } from './containers/settings.ts';
 import { type DependencyGraph, stronglyConnectedComponents } from './dependency-order.ts';
 import { checkFolders } from './folders.ts';
 import { nearest } from './nearest.ts';
 import { type Position, type Problem, problem, show, type ValuePath } from './problem.ts';
-import { entriesOf, itemsOf, keyPositionOf, scalarOf, type Tree, valueAt } from './tree.ts';
+import {
+  entriesOf,
+  itemsOf,
+  keyPositionOf,
+  positionOf,
+  scalarOf,
+  type Tree,
+  valueAt,
+} from './tree.ts';
 import { parseSize } from './units.ts';
 
 /**
@@ -16,6 +25,7 @@ import { parseSize } from './units.ts';
  */
 export function checkSemantics(tree: Tree, root: string): Problem[] {
   return [
+    ...checkContents(tree),
     ...checkDependencies(tree),
     ...checkCycles(tree),
     ...checkTasks(tree),
@@ -26,7 +36,19 @@ export function checkSemantics(tree: Tree, root: string): Problem[] {
     ...checkCase(tree),
     ...checkFolders(tree, root),
     ...checkLogs(tree),
+    ...checkContainers(tree),
   ];
+}
+
+/** Checks that there is anything to start: services, or containers alone. */
+function checkContents(tree: Tree): Problem[] {
+  const services = valueAt(tree, 'services');
+  const isEmpty =
+    services === undefined || (services.kind === 'object' && serviceNames(tree).length === 0);
+  if (tree.kind !== 'object' || !isEmpty || valueAt(tree, 'containers') !== undefined) return [];
+  const how = services === undefined ? 'is missing' : 'is empty';
+  const message = `${how}: name what to run, such as {"web": {"command": "npm run dev"}}`;
+  return [problem(positionOf(tree, ['services']), ['services'], message)];
 }
 
 /** Checks that a task can end, and that a service can end when another service waits for its end. */
@@ -103,6 +125,8 @@ function checkDependencies(tree: Tree): Problem[] {
   const groups = entriesOf(valueAt(tree, 'groups'));
   const known = new Set(names);
   const suggest = limitedSuggestions(names);
+  // Only the compose file knows its services, and a start reads it.
+  const hasContainers = valueAt(tree, 'containers') !== undefined;
   return names.flatMap((service) => {
     const seen = new Set<string>();
     return dependenciesOf(tree, service).flatMap(({ name, path }) => {
@@ -110,7 +134,9 @@ function checkDependencies(tree: Tree): Problem[] {
       seen.add(name);
       const where = keyPositionOf(tree, path);
       if (repeated) return [problem(where, path, `${show(name)} is given twice`)];
-      return known.has(name) ? [] : [unknownService(where, path, name, suggest, groups.has(name))];
+      return known.has(name) || hasContainers
+        ? []
+        : [unknownService(where, path, name, suggest, groups.has(name))];
     });
   });
 }

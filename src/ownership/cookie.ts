@@ -49,7 +49,8 @@ export function serviceCookie(
   return { ...projectCookie(project), ...twice({ [SERVICE]: service, [RUN]: runId }) };
 }
 
-function projectCookie({ mark, id }: ProjectMarks): Record<string, string> {
+/** Builds the variables of a program that works for a project and for none of its services. */
+export function projectCookie({ mark, id }: ProjectMarks): Record<string, string> {
   return twice({ [PROJECT]: mark, ...(id === null ? {} : { [PROJECT_ID]: id }) });
 }
 
@@ -58,7 +59,9 @@ export function supervisorCookie(project: ProjectMarks): Record<string, string> 
   return { ...projectCookie(project), [ROLE]: SUPERVISOR };
 }
 
-/** The one variable in which the cookie of a supervisor differs from that of its guard, as a shell sets it. */
+/** The one variable in which the cookie of a supervisor differs from that of its guard. */
+export const OF_SUPERVISOR: Readonly<Record<string, string>> = { [ROLE]: SUPERVISOR };
+/** The same, as a shell sets it. */
 export const ROLE_OF_SUPERVISOR = `${ROLE}=${SUPERVISOR}`;
 
 /** Builds the variables of the guard that starts the supervisor (`supervisor/guard.ts`). */

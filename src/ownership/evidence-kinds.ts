@@ -33,6 +33,8 @@ export type VetoKind =
   | 'init'
   | 'kernel-thread'
   | 'other-project'
+  /** It is in a container: only its container may be stopped. */
+  | 'container'
   /** Ours by its place, another living project's by its mark: devctl does not guess. */
   | 'in-doubt'
   | 'older-than-run'

@@ -6,7 +6,7 @@ import type { Cookie } from './cookie.ts';
 import { EVIDENCE_KINDS, type Evidence, type EvidenceKind } from './evidence-kinds.ts';
 import { findNearerGroup, nearestProject } from './nearest-project.ts';
 import { findProtection, isWeakEvidence, ownProtection } from './protection.ts';
-import type { Veto, Vetoes } from './vetoes.ts';
+import { containerVeto, type Veto, type Vetoes } from './vetoes.ts';
 import { isCookieInDoubt } from './whose-cookie.ts';
 
 /** The run that a process belongs to, as far as it is known. */
@@ -85,6 +85,7 @@ export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: F
   // In the same way `devctl run` is in the control group of its own run.
   if (finding.kind === 'cgroup' && isOneOffParentOf(search, pid, finding.runId)) return;
   const veto =
+    containerVeto(search.snapshot, process) ??
     judgeMark(search, process, finding.kind) ??
     finding.veto ??
     findDoubt(search, pid, finding) ??

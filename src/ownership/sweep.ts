@@ -10,7 +10,7 @@ import type { Evidence } from './evidence-kinds.ts';
 import { nearestProject } from './nearest-project.ts';
 import { isShell, isWrapperShell, whyProtected, whyProtectedByPath } from './protected-programs.ts';
 import { nestedProjectVeto, ownProtection, startedByEditor } from './protection.ts';
-import { findVetoes, type Veto, type Vetoes } from './vetoes.ts';
+import { containerVeto, findVetoes, type Veto, type Vetoes } from './vetoes.ts';
 
 /**
  * The rules of a sweep, from the manifest or the defaults.
@@ -140,7 +140,10 @@ function findVeto(judgement: Judgement, process: ProcessInfo, evidence: Evidence
   const { snapshot, rules, byPid, invokingTree } = judgement;
   const { pid } = process.identity;
   const argv = snapshot.details.argv(process) ?? [];
-  const veto = byPid.get(pid) ?? nestedProjectVeto(snapshot, byPid, process);
+  const veto =
+    byPid.get(pid) ??
+    containerVeto(snapshot, process) ??
+    nestedProjectVeto(snapshot, byPid, process);
   if (veto) return veto;
   if (invokingTree.has(pid)) {
     return { kind: 'invoking-tree', detail: 'it belongs to what runs this devctl command' };

@@ -53,6 +53,12 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
     else if (process.kernelThread) byPid.set(pid, { kind: 'kernel-thread', detail: process.name });
     else if (!isGone(process)) {
       const cookie = readCookie(snapshot.details.environ(process) ?? '');
+      // A devctl in a container with the project mounted has our mark, and its supervisor is not ours.
+      const contained = cookie && containerVeto(snapshot, process);
+      if (contained) {
+        byPid.set(pid, contained);
+        continue;
+      }
       if (cookie && (isUnsettled(facts.project, cookie) || isUnidentified(facts, cookie))) {
         const [mark = ''] = cookie.projects;
         unsettled.set(cookie.projectId ?? mark, { mark, projectId: cookie.projectId });
@@ -125,6 +131,19 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
     unsettled: [...unsettled.values()],
     ours,
     elsewhere,
+  };
+}
+
+/**
+ * Vetoes a process in a container of a container engine, whatever evidence there is: its engine would take its end for a
+ * crash, or start it again, and a project that is mounted there at its own path makes it look like ours.
+ */
+export function containerVeto({ details }: Snapshot, process: ProcessInfo): Veto | null {
+  const id = details.container?.(process) ?? null;
+  if (id === null) return null;
+  return {
+    kind: 'container',
+    detail: `it is in the container ${id.slice(0, 12)}: docker stop ${id.slice(0, 12)}`,
   };
 }
 

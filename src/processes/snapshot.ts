@@ -55,6 +55,11 @@ export interface ProcessDetails {
   openFiles(process: ProcessInfo): readonly OpenFile[] | null;
   /** Path of its control group in the cgroup v2 hierarchy, as /proc/PID/cgroup has it (cgroups(7)). */
   controlGroup(process: ProcessInfo): string | null;
+  /**
+   * The id of the container of a container engine that the process is in, where that is not ours too. Missing where the
+   * platform cannot tell.
+   */
+  container?(process: ProcessInfo): string | null;
 }
 
 /** The process table at one moment. */

@@ -1,9 +1,17 @@
 import { hash } from 'node:crypto';
-import { readdirSync, realpathSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 
 /** The name of the manifest whose project has the plain id. */
 export const USUAL_MANIFEST = '.devctl.json';
+
+/** The file in the records folder that names the containers of the project and their engine. */
+export const CONTAINERS_RECORD = 'containers.json';
+
+/** Tells whether a records folder names containers: see `hadContainers`. */
+export function hasContainersRecord(pidsDir: string): boolean {
+  return existsSync(join(pidsDir, CONTAINERS_RECORD));
+}
 
 /** The part of an id that tells the projects of one folder apart; empty for the usual manifest. */
 export function variantOf(manifestName: string): string {

@@ -3,13 +3,16 @@ import { dirname, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { type ManifestQuery, noManifest, startFolder } from '../manifest/locate.ts';
 import { type ManifestOutline, readManifestOutline } from '../manifest/outline.ts';
+import { DEVCTL } from '../own-command.ts';
 import type { DeclaredPorts } from '../processes/ports.ts';
 import { folderOfManifest, logsFolderOf, type ProjectFolder, projectFolder } from './folder.ts';
 import { isInside } from './inside.ts';
 import { namesSomething } from './place/places.ts';
 import { readRegistry } from './place/registry.ts';
 import { findRegistered } from './place/standing.ts';
+import { readRecords } from './records.ts';
 import { inspectFolder } from './safe-folder.ts';
+import type { ServiceRecord } from './service-record.ts';
 import { firstMarked, namesProcesses } from './without-manifest.ts';
 
 /** A project, as far as it can be known without a valid manifest. */
@@ -180,6 +183,8 @@ export function manifestQuery(project: OpenProject, { cwd, config }: ManifestQue
   const { outline, folder, shownBy, above } = project;
   if (outline.kind !== 'absent') return { cwd, file: outline.file };
   if (shownBy === undefined || config !== undefined) throw noManifest(outline, config);
+  const adHoc = readRecords(folder).records.filter((record) => record.adHoc);
+  if (adHoc.length > 0 && above === undefined) throw withoutDefinition(folder, adHoc);
   const what = shownBy === 'records' ? 'the records of services' : 'processes of services';
   const instead = above === undefined ? '' : `; the manifest ${above} is that of another project`;
   throw new DevctlError(
@@ -188,10 +193,23 @@ export function manifestQuery(project: OpenProject, { cwd, config }: ManifestQue
     {
       hint:
         above === undefined
-          ? 'write the manifest again, or end what is left: devctl stop'
+          ? `write the manifest again (${DEVCTL} init), or end what is left: devctl stop`
           : `end what is left here: devctl stop; for the other project: --config ${above}`,
     },
   );
+}
+
+/** The failure of a command that needs a manifest, where the command line has started services. */
+function withoutDefinition(
+  { root }: ProjectFolder,
+  records: readonly ServiceRecord[],
+): DevctlError {
+  const isOnce = records.some(({ once }) => once);
+  const hint = isOnce
+    ? `write one: ${DEVCTL} init`
+    : `write them into one: ${DEVCTL} save; or end them: devctl stop`;
+  const message = `${root} has services that no manifest defines, and no .devctl.json`;
+  return new DevctlError('manifest-not-found', message, { hint });
 }
 
 /** A service as the manifest declares it, whether there is a record of it or not. */
@@ -248,6 +266,6 @@ function hasRecords(path: string): boolean {
 export function requireProject({ outline, shownBy }: OpenProject, foundSomething: boolean): void {
   if (outline.kind !== 'absent' || shownBy !== undefined || foundSomething) return;
   throw new DevctlError('manifest-not-found', `no manifest found: ${outline.root}`, {
-    hint: 'go to the folder of your project, or name its manifest with --config FILE; if the manifest is lost: devctl stop --force',
+    hint: `go to the folder of your project, name its manifest with --config FILE, or write one: ${DEVCTL} init; if the manifest is lost: devctl stop --force`,
   });
 }

@@ -55,6 +55,8 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   daemon: (value) => value === undefined || isBoolean(value),
   blockedBy: (value) => value === undefined || isListOf(value, isText),
   oneShot: (value) => value === undefined || isBoolean(value),
+  adHoc: (value) => value === undefined || isBoolean(value),
+  once: (value) => value === undefined || isBoolean(value),
   oneOff: isOneOff,
 };
 

@@ -153,6 +153,10 @@ export interface ServiceRecord {
   readonly oneOff?: OneOff;
   /** True for a task, which is done in the state `exited`. Missing in records of earlier versions. */
   readonly oneShot?: boolean;
+  /** True where the command line defined it: `devctl start web -- npm run dev`. Missing: the manifest did. */
+  readonly adHoc?: boolean;
+  /** True where `devctl up` found it in a folder without a manifest: its record does not hold all of its definition. */
+  readonly once?: boolean;
 }
 
 /** True when the service was waiting for a restart, or was just being restarted, as this was written. */

@@ -3,7 +3,7 @@ import { otherEnvironments } from '../processes/linux/environments.ts';
 import type { ProjectFolder } from './folder.ts';
 import { readLedgers } from './ledger.ts';
 import { hasLinesOfOthers } from './legacy-files.ts';
-import { markOfPath } from './names.ts';
+import { hasContainersRecord, markOfPath } from './names.ts';
 import { heldElsewhere } from './place/holders.ts';
 import { OF_OTHER_MANIFEST } from './recorded-project.ts';
 import { readFolderRecords } from './records.ts';
@@ -20,6 +20,7 @@ export function namesProcesses(folder: ProjectFolder): boolean {
   if (standing === 'copy' || folderProblem(folder, null)) return false;
   return (
     namesServices(folder) ||
+    hasContainersRecord(folder.pidsDir) ||
     namesSupervisor(folder) ||
     readLedgers(folder).entries.length > 0 ||
     hasLinesOfOthers(folder)

@@ -69,6 +69,34 @@ export function toStopReport(value: unknown): StopReport | null {
       why: textOrNull(proof.why),
       scans: number(proof.scans),
     },
+    containers: toContainersStop(fields.containers),
+  };
+}
+
+function toContainersStop(value: unknown): StopReport['containers'] {
+  const fields = objectOf(value);
+  if (!fields) return null;
+  const things = (all: unknown) =>
+    objects(all).map((one) => ({
+      name: text(one.name),
+      removed: one.removed === true,
+      why: textOrNull(one.why),
+    }));
+  return {
+    engine: textOrNull(fields.engine),
+    containers: objects(fields.containers).map((one) => ({
+      id: text(one.id),
+      name: text(one.name),
+      service: text(one.service),
+      outcome: one.outcome === 'removed' || one.outcome === 'kept' ? one.outcome : 'left',
+      why: textOrNull(one.why),
+    })),
+    networks: things(fields.networks),
+    volumes: things(fields.volumes),
+    ports: list(fields.ports).map(text),
+    unknown: textOrNull(fields.unknown),
+    left: fields.left === true,
+    tookMs: number(fields.tookMs),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { ContainersStop } from '../containers/report.ts';
 import type { Evidence, VetoKind } from '../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 
@@ -83,6 +84,8 @@ export interface StopReport {
   /** The means that the machine has to contain processes, and why others are missing. */
   readonly capabilities: Capabilities;
   readonly proof: Proof;
+  /** The outcome for the containers; null: the project has none, or this stop does not concern them. */
+  readonly containers: ContainersStop | null;
 }
 
 /** The report of a sweep: `devctl sweep --json` prints it. */

@@ -2,12 +2,11 @@ import { spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, realpathSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { basename, join } from 'node:path';
-import { GUARDED, MANIFEST_NAME, READY_FD, SPAWNED, SUPERVISOR_FLAGS } from '../client/protocol.ts';
+import { GUARDED, READY_FD, SPAWNED, SUPERVISOR_FLAGS } from '../client/protocol.ts';
 import { inWords } from '../errors.ts';
-import { supervisorCookie } from '../ownership/cookie.ts';
+import { OF_SUPERVISOR } from '../ownership/cookie.ts';
 import { packageRoot } from '../package-root.ts';
 import { loadNative } from '../processes/native/native.ts';
-import { type ProjectFolder, projectFolder } from '../project/folder.ts';
 import { closeInheritedFiles } from '../services/launch/inherited-files.ts';
 
 /**
@@ -18,10 +17,8 @@ import { closeInheritedFiles } from '../services/launch/inherited-files.ts';
  * environment cannot be found. A guard becomes a child subreaper, and goes on as `sleep`: less than 2 MB that do
  * nothing and can hardly fail. It ends when its supervisor ends and leaves nothing, or with the next stop. Without native calls or `sleep`, a supervisor has no guard.
  */
-async function main(root: string, pidsDir: string, rest: readonly string[]): Promise<void> {
-  const named = rest.find((word) => word.startsWith(MANIFEST_NAME));
-  const folder = projectFolder(root, pidsDir, named?.slice(MANIFEST_NAME.length));
-  if (!rest.includes(SPAWNED)) spawnSupervisor(folder, rest);
+async function main(root: string, args: readonly string[]): Promise<void> {
+  if (!args.includes(SPAWNED)) spawnSupervisor(args);
   const native = await loadNative();
   const held = native.available ? native.becomeSubreaper() : { held: false, why: native.why };
   const sleep = findSleep();
@@ -32,7 +29,7 @@ async function main(root: string, pidsDir: string, rest: readonly string[]): Pro
   }
   // The guard keeps no pipe of a caller in use. It stays in the project folder: once the supervisor was killed, its
   // working directory is the kernel's word for where the project is.
-  process.chdir(folder.root);
+  process.chdir(root);
   closeInheritedFiles();
   // This environment has the cookie of a guard, from the command that started us.
   const env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
@@ -44,11 +41,11 @@ async function main(root: string, pidsDir: string, rest: readonly string[]): Pro
 }
 
 /** Starts the supervisor, where no shell has done that (`client/start-supervisor.ts`). */
-function spawnSupervisor(folder: ProjectFolder, rest: readonly string[]): void {
+function spawnSupervisor(args: readonly string[]): void {
   const script = join(packageRoot(), 'dist', 'supervisor', 'main.js');
-  const place = [folder.root, folder.pidsDir, ...rest, `${GUARDED}${process.pid}`];
-  const child = spawn(process.execPath, [...SUPERVISOR_FLAGS, script, ...place], {
-    env: { ...process.env, ...supervisorCookie(folder) },
+  const all = [...SUPERVISOR_FLAGS, script, ...args, `${GUARDED}${process.pid}`];
+  const child = spawn(process.execPath, all, {
+    env: { ...process.env, ...OF_SUPERVISOR },
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', READY_FD],
   });
@@ -80,8 +77,8 @@ function isExecutable(path: string): boolean {
   }
 }
 
-const [root = '', pidsDir = '', ...rest] = process.argv.slice(2);
-main(root, pidsDir, rest).catch((error: unknown) => {
+const args = process.argv.slice(2);
+main(args[0] ?? '', args).catch((error: unknown) => {
   process.stderr.write(`${inWords(error)}\n`);
   process.exit(1);
 });

@@ -120,7 +120,9 @@ export function outputsReader(
 }
 
 function asDeclared(record: ServiceRecord): DeclaredService {
-  return { ...record, name: record.service };
+  const declared = { ...record, name: record.service };
+  // Nobody has said what belongs to a project without manifest, so who listens there is no evidence.
+  return record.adHoc ? { ...declared, ports: [], udpPorts: [] } : declared;
 }
 
 /**

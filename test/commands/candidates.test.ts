@@ -3,7 +3,11 @@ import { buildProgram, modelOf } from '../../src/cli.ts';
 import { candidates } from '../../src/commands/candidates.ts';
 
 const model = modelOf(buildProgram(() => {}));
-const names = () => ({ services: ['web', 'api'], groups: ['backend'] });
+const names = () => ({
+  services: ['web', 'api'],
+  groups: ['backend'],
+  containers: ['db', 'cache'],
+});
 
 test.each([
   ['commands', ['re'], ['restart', 'report']],
@@ -14,7 +18,9 @@ test.each([
   ['services, and no group', ['send', ''], ['web', 'api']],
   ['no words for a text to send', ['send', 'web', ''], []],
   ['options of the command and of all commands', ['restart', '--de'], ['--dependents']],
-  ['options of all commands', ['restart', 'web', '--c'], ['--config', '--color']],
+  ['containers alone', ['stop', '--containers', 'db', ''], ['cache']],
+  ['logs of containers, too', ['logs', ''], ['web', 'api', 'backend', 'db', 'cache']],
+  ['options of all commands', ['restart', 'web', '--c'], ['--containers', '--config', '--color']],
   ['no name for a duration', ['stop', '--grace', ''], []],
   ['a name after the duration', ['stop', '--grace', '3s', 'w'], ['web']],
   ['files for the manifest', ['status', '--config', ''], 'files'],

@@ -52,9 +52,9 @@ const cases: readonly (readonly [what: string, manifest: string, ...says: string
     'processes, memory',
   ],
   [
-    'what is not supported yet',
+    'containers without a compose file',
     JSON.stringify({ services: { web: { command: 'sleep 9' } }, containers: {} }),
-    'not supported yet',
+    'there is no compose file',
   ],
 ];
 

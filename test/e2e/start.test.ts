@@ -118,6 +118,7 @@ test('--json says for each service what became of it', async () => {
     ok: false,
     leases: [],
     breaches: [],
+    containers: [],
     urls: [],
     aborted: [],
     abandoned: false,

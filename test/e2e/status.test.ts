@@ -79,6 +79,7 @@ test('status --json has the same for programs', async () => {
         wanted: true,
         oneOff: false,
         changed: [],
+        adHoc: false,
         undeclared: false,
       },
     ],
@@ -92,6 +93,7 @@ test('status --json has the same for programs', async () => {
     unattributed: [],
     leases: [],
     breaches: [],
+    containers: null,
     stale: [],
     problems: [],
   });

@@ -33,7 +33,8 @@ test('without --json the problems are thrown', async () => {
 
 test('with --json the problems are printed', async () => {
   const root = folderWith({
-    '.devctl.json': '{"services": {\n  "web": {"command": "x", "prts": []}},\n  "containers": {}}',
+    '.devctl.json':
+      '{"services": {\n  "web": {"command": "x", "prts": []}},\n  "containers": {"command": "podman compose"}}',
   });
   const file = join(root, '.devctl.json');
   const { exitCode, stdout } = await run({ config: file, json: true });
@@ -55,11 +56,12 @@ test('with --json the problems are printed', async () => {
       {
         file,
         line: 3,
-        column: 3,
-        path: 'containers',
-        message: 'not supported yet: containers',
+        column: 29,
+        path: 'containers.command',
+        message:
+          'names podman: its containers would be processes of devctl, which a stop ends one by one; give Docker the socket of podman as DOCKER_HOST instead',
         suggestion: null,
-        unsupported: true,
+        unsupported: false,
       },
     ],
     notes: [],

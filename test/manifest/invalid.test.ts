@@ -541,26 +541,42 @@ describe('limits', () => {
   });
 });
 
-describe('a key that is not supported yet is refused', () => {
-  const refused = (service: object, more: object = {}) => {
-    const services = { db: { command: 'x' }, web: { command: 'x', ...service } };
-    const cwd = folderWith({ '.devctl.json': JSON.stringify({ services, ...more }) });
-    return errorOf(() => loadManifest({ cwd }));
+describe('containers', () => {
+  const mistakeOf = (containers: object, web: object = {}) => {
+    const services = { db: { command: 'x' }, web: { command: 'x', ...web } };
+    const cwd = folderWith({ '.devctl.json': JSON.stringify({ services, containers }) });
+    return errorOf(() => loadManifest({ cwd })).message.replace(/^\.devctl\.json:1:\d+ {2}/, '');
   };
 
-  test.each<[service: object, more: object, line: string]>([
-    [{}, { containers: { file: 'compose.yaml' } }, 'containers: not supported yet: containers'],
-  ])('%j %j', (service, more, line) => {
-    const error = refused(service, more);
-    expect(error).toMatchObject({ code: 'manifest-unsupported', exitCode: 2 });
-    expect(error.hint).toContain('take it out');
-    expect(error.message.replace(/^\.devctl\.json:1:\d+ {2}/, '')).toBe(line);
+  test.each<[containers: object, line: string]>([
+    [{ command: 'podman-compose' }, 'containers.command: names podman'],
+    [{ command: ['/usr/bin/podman', 'compose'] }, 'containers.command: names podman'],
+    [{ services: ['db'] }, 'containers.services[0]: "db" is also the name of a service'],
+    [{ project: 'My Shop' }, 'containers.project: use lower case letters'],
+    [{ adopt: 'always' }, 'containers.adopt: '],
+    [{ timeout: -1 }, 'containers.timeout: must not be negative'],
+  ])('%j', (containers, line) => {
+    expect(mistakeOf(containers)).toContain(line);
   });
 
-  test('beside a mistake it is one of several problems', () => {
-    const error = refused({ ports: [0] }, { containers: { file: 'compose.yaml' } });
-    expect(error.code).toBe('manifest-invalid');
-    expect(error.message.split('\n')).toHaveLength(2);
+  test('a dependency on a compose service is no mistake of the manifest, and none of a service', () => {
+    const services = { web: { command: 'x', dependsOn: { cache: 'ready', db: 'started' } } };
+    const cwd = folderWith({
+      '.devctl.json': JSON.stringify({
+        services: { ...services, db: { command: 'x' } },
+        containers: { file: ['a.yml', 'b.yml'], timeout: '1m', command: 'docker-compose -v' },
+      }),
+    });
+    const manifest = loadManifest({ cwd });
+    expect(manifest.services.web?.dependsOn).toEqual({ db: 'started' });
+    expect(manifest.containers).toMatchObject({
+      files: [join(cwd, 'a.yml'), join(cwd, 'b.yml')],
+      needs: { web: { cache: 'ready' }, db: {} },
+      timeoutMs: 60_000,
+      required: true,
+      adopt: 'refuse',
+      command: ['docker-compose', '-v'],
+    });
   });
 });
 

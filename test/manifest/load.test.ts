@@ -30,6 +30,7 @@ test('the smallest manifest has every default', () => {
     logsDir: join(root, '.pids', 'logs'),
     logRotation: null,
     containment: 'auto',
+    containers: null,
     limits: [
       { kind: 'processes', allowed: 100, action: 'warn', windowMs: 0 },
       { kind: 'memory', allowed: 8 * 1024 ** 3, action: 'warn', windowMs: 0 },

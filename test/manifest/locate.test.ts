@@ -27,7 +27,7 @@ test('without a manifest the error says where it looked and what to do', () => {
   expect(error).toMatchObject({ code: 'manifest-not-found', exitCode: 2 });
   expect(error.message).toBe(`no .devctl.json in ${cwd} or in any folder above it`);
   expect(error.hint).toBe(
-    `go to a folder of the project, name a manifest with --config FILE, or write one: echo '{"services": {"web": {"command": "npm run dev"}}}' > .devctl.json`,
+    `go to a folder of the project, name a manifest with --config FILE, or write one: npx --no-install devctl init`,
   );
   write(join(cwd, 'devctl.yaml'), 'services:');
   expect(errorOf(() => locateManifest({ cwd })).hint).toMatch(

@@ -79,6 +79,7 @@ test('an outline has what stop and status need, with the local file merged over 
     groups: { all: ['db', 'web'] },
     sweep: { patterns: ['turbo'], scope: 'user', protect: ['vim'] },
     protection: { patterns: [], byEnvironment: false },
+    hasContainers: false,
   });
 });
 

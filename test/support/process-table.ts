@@ -34,6 +34,8 @@ export interface Row {
   readonly environ?: Readonly<Record<string, string>> | string | null;
   readonly files?: readonly OpenFile[];
   readonly controlGroup?: string;
+  /** The id of its container. */
+  readonly container?: string;
 }
 
 export function identity(pid: number, ticks: number = pid, bootId = BOOT): Identity {
@@ -79,6 +81,7 @@ export function snapshotOf(rows: readonly Row[], nowTicks = 1_000_000): Snapshot
     environ: (process) => environBlock(rowOf(process)?.environ),
     openFiles: (process) => rowOf(process)?.files ?? [],
     controlGroup: (process) => rowOf(process)?.controlGroup ?? null,
+    container: (process) => rowOf(process)?.container ?? null,
   };
   const moment = { takenAtMs: nowTicks * 10, nowTicks, bootId: BOOT, pidNamespace: NAMESPACE };
   return indexSnapshot({ ...moment, details }, all.map(processOf));

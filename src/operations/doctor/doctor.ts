@@ -3,6 +3,7 @@
  *
  *   doctor          runs all checks; checks the manifest, records, supervisor, orphans, logs, and ports
  *   machine         checks the means of containment, and the limits of the machine
+ *   containers      checks the engine, compose and the compose files
  *   other-projects  finds what other projects have left: without a supervisor, or without a folder
  *   finding         the result of one check
  */
@@ -20,6 +21,7 @@ import { livesIn } from '../../processes/snapshot.ts';
 import { declaredServices, type OpenProject } from '../../project/open-project.ts';
 import { isDone } from '../../project/service-record.ts';
 import { isOrphan, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
+import { checkContainerMeans } from './containers.ts';
 import { type DoctorFinding, finder } from './finding.ts';
 import { checkLimits, checkMachine } from './machine.ts';
 import { checkOtherProjects } from './other-projects.ts';
@@ -41,6 +43,7 @@ export async function diagnose(
     ...onRecords(project, look),
     await onSupervisor(project, look),
     onOrphans(look),
+    ...(await checkContainerMeans(project)),
     ...(await onLogs(project, look)),
     ...(await onPorts(project, look)),
     ...checkOtherProjects(project, snapshot, await host.self()),

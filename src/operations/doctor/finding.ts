@@ -7,6 +7,7 @@ export interface DoctorFinding {
     | 'records'
     | 'supervisor'
     | 'processes'
+    | 'containers'
     | 'logs'
     | 'ports';
   /** 'problem': something does not work, or a process is left over. 'warning': something may not work later. */

@@ -44,6 +44,8 @@ export interface BeginOptions {
   readonly logsDir: string;
   /** The names of the services in the manifest. */
   readonly services: readonly string[];
+  /** True where no manifest makes the folder a project. Default: false. */
+  readonly adHoc?: boolean;
   readonly warn: (line: string) => void;
   /** Called right before the spawn: from then on a signal must not end this process and leave the command behind. */
   readonly onSpawn?: () => void;
@@ -231,7 +233,7 @@ async function leaderOf(
 /** The record of the run before its spawn. */
 function plannedRecord(
   { folder, table, self }: RunContext,
-  { command, cwd, graceMs, logsDir }: BeginOptions,
+  { command, cwd, graceMs, logsDir, adHoc = false }: BeginOptions,
   { name, groups, native }: Means,
 ): ServiceRecord {
   const base = newRecord(name, folder, table, self);
@@ -248,6 +250,7 @@ function plannedRecord(
     ...recordedProtection(folder.protection),
     log: join(logsDir, `${name}.log`),
     stdin: null,
+    ...(adHoc ? { adHoc } : {}),
     oneOff: { terminal: controllingTerminal() !== null },
   };
 }

@@ -14,7 +14,7 @@ import { stopLocked } from '../stop/stop-locked.ts';
 import { stopIfLeaseEnded } from './lease.ts';
 import { insideService, type RestartOptions, withDependents } from './restart.ts';
 import type { StartResult } from './result.ts';
-import { type StartOptions, startLocked } from './start.ts';
+import { requireUsableCompose, type StartOptions, startLocked } from './start.ts';
 import { requireTerminals } from './terminals.ts';
 
 /** The steps that bring the running services in line with the manifest. Each list is in the order of the manifest. */
@@ -36,7 +36,10 @@ export interface PlannedRestart {
 }
 
 export interface ApplyOptions
-  extends Pick<StartOptions, 'abortOnFailure' | 'lease'>,
+  extends Pick<
+      StartOptions,
+      'abortOnFailure' | 'lease' | 'containers' | 'onContainer' | 'onComposeLine'
+    >,
     Omit<RestartOptions, 'graceMs'> {
   /** Called with the plan before anything is done. */
   readonly onPlan: (plan: ApplyPlan) => void;
@@ -75,6 +78,7 @@ export async function applyProject(
     const names = namesToStart(choicesOf(manifest), options.names, plan);
     requireReadableEnvFiles(manifest, names, warn);
     await requireTerminals(manifest, names);
+    await requireUsableCompose(manifest, { ...options, names });
     options.onPlan(plan);
     const stop = stopped.length > 0 ? await stopNamed(host, folder, stopped, options) : null;
     if (stop && stop.survivors.length > 0) return { plan, stop, start: null };
@@ -101,7 +105,10 @@ function planOf(
   { names, dependents }: Pick<ApplyOptions, 'names' | 'dependents'>,
   look: { readonly state: ProjectState; readonly snapshot: Snapshot },
 ): ApplyPlan {
-  const recorded = look.state.records.flatMap(({ oneOff, service }) => (oneOff ? [] : [service]));
+  // A service that the command line has started is not in the manifest, and has not been taken out of it.
+  const recorded = look.state.records.flatMap(({ oneOff, adHoc, service }) =>
+    oneOff || adHoc ? [] : [service],
+  );
   const changes = changesIn(look, folder, manifest);
   return planApply({ choices: choicesOf(manifest), names, dependents, recorded, changes });
 }

@@ -13,7 +13,7 @@ import { type StopOptions, stopHeader, stopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
 import { knownNames } from '../stop/stop-runs.ts';
 import type { StartResult } from './result.ts';
-import { type StartOptions, startLocked } from './start.ts';
+import { requireUsableCompose, type StartOptions, startLocked } from './start.ts';
 import { requireTerminals } from './terminals.ts';
 
 export interface RestartOptions
@@ -60,6 +60,7 @@ export async function restartProject(
     if (inside !== null && stop.includes(inside)) throw insideService(inside);
     requireReadableEnvFiles(manifest, start, options.warn);
     await requireTerminals(manifest, start);
+    await requireUsableCompose(manifest, { ...options, names: start });
     const { graceMs, forced, onScan, declared } = options;
     const toStop = stopOptions({ names: stop, graceMs, declared, forced, onScan });
     const report = await stopLocked(host, await stopHeader(host, folder, toStop), []);

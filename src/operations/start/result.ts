@@ -1,4 +1,5 @@
 import type { StartedService } from '../../client/started-service.ts';
+import type { StartedContainer } from '../../containers/up.ts';
 import type { LeaseStatus } from '../../leases/lease-status.ts';
 import type { Breach } from '../../limits/breach.ts';
 
@@ -20,4 +21,6 @@ export interface StartResult {
   readonly leases: readonly LeaseStatus[];
   /** The limits that are already exceeded, mostly by services that ran before. */
   readonly breaches: readonly Breach[];
+  /** The containers that the start has brought up, or found up. */
+  readonly containers: readonly StartedContainer[];
 }

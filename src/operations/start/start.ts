@@ -6,7 +6,9 @@
  *   adopt    makes sure that a supervisor cares for the services that run
  *   apply    brings what runs in line with the manifest
  *   take-down  ends again what a start has started
+ *   ad-hoc   services that the command line defines
  *   restart  stops services with proof, and starts them again under one lock
+ *   containers  brings up the containers that services need, before them or alone
  *   lease    makes the lease of a start; stops everything first if the last lease has ended
  *   ports    makes sure that the ports of the services are free
  *   terminals  makes sure that the services get the terminals that they need
@@ -20,6 +22,7 @@ import {
   type StartRequest,
 } from '../../client/protocol.ts';
 import { connectToSupervisor } from '../../client/start-supervisor.ts';
+import type { ContainerChange, StartedContainer } from '../../containers/up.ts';
 import { DevctlError } from '../../errors.ts';
 import { type Lease, readLeases } from '../../leases/file.ts';
 import type { LeaseStatus } from '../../leases/lease-status.ts';
@@ -50,6 +53,7 @@ import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { changesIn } from '../status/changes.ts';
 import { endLeftovers, requireNoDoubts } from '../stop/leftovers.ts';
 import type { StopContext } from '../stop/stop-runs.ts';
+import { isAdHocService, serviceOfRecord } from './ad-hoc.ts';
 import { stopIfLeaseEnded } from './lease.ts';
 import { requireFreePorts } from './ports.ts';
 import type { StartResult } from './result.ts';
@@ -67,6 +71,13 @@ export interface StartOptions {
   /** True where a person looks at a terminal, so that services may use colours. Default: false. */
   readonly onTerminal?: boolean;
   readonly onChange: (event: ServiceChange) => void;
+  /** Which containers are brought up: all that the manifest lists, or those that the services need (default). */
+  readonly containers?: 'all' | 'needed';
+  readonly onContainer?: (change: ContainerChange) => void;
+  /** Told what compose writes. */
+  readonly onComposeLine?: (line: string) => void;
+  /** Gives up the containers that are not up yet when it is aborted. */
+  readonly over?: AbortSignal;
   /** Called before anything is spawned. An error of the callback ends the start. */
   readonly onConnected?: (client: SupervisorClient) => Promise<void>;
   /** Told what the user should know and the result does not say. */
@@ -87,6 +98,7 @@ export async function startProject(
 ): Promise<StartResult> {
   requireReadableEnvFiles(manifest, options.names, options.warn);
   await requireTerminals(manifest, options.names);
+  await requireUsableCompose(manifest, options);
   await stopIfLeaseEnded(host, folder, manifest.file, options.warn);
   const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
   try {
@@ -121,12 +133,13 @@ export async function startLocked(
   const { idle, alive, ...cleared } = await endOldRuns(context, before, manifest, services, warn);
   await requireFreePorts(context, cleared.look, idle, warn);
 
+  const containers = await bringUpContainers(folder, manifest, options, cleared.look.snapshot);
   const client = await connect(host, manifest, before);
   await options.onConnected?.(client);
   const adopted = withInterrupted(alive, state);
   warnOfUnreadable(manifest, adopted, options);
   const request = {
-    ...startRequest(placed, options, services, adopted),
+    ...startRequest(withRecorded(placed, state.records), options, services, adopted),
     definitions: hashesOf(folder, manifest),
   };
   const result = await client.start(request, (event) => {
@@ -143,13 +156,44 @@ export async function startLocked(
     }),
     leases: await leasesOf(host, folder),
     breaches: currentBreaches(folder, livesNow),
+    containers: containers.started,
   };
   const failed = result.services.some((service) => !hasSucceeded(service));
   // The stop that waits for our lock ends the services of an abandoned start.
   if (!failed || !options.abortOnFailure || result.abandoned) {
     return { services: result.services, aborted: [], ...found };
   }
-  return { ...(await takeDown(context, client, manifest, result.services, warn)), ...found };
+  const ended = await takeDown(context, client, manifest, result.services, warn);
+  await containers.takeDown();
+  return { ...ended, ...found, containers: [] };
+}
+
+/** Requires compose files that can be used, before anything is stopped or made. */
+export async function requireUsableCompose(
+  { containers, root }: ResolvedManifest,
+  { names, env }: Pick<StartOptions, 'names' | 'env'>,
+): Promise<void> {
+  if (containers === null) return;
+  const { requireCompose } = await import('../../containers/check.ts');
+  requireCompose(containers, root, names, env);
+}
+
+/** The containers that a start has brought up. */
+interface ContainersUp {
+  readonly started: readonly StartedContainer[];
+  /** Takes down again what this start has brought up. */
+  takeDown(): Promise<void>;
+}
+
+async function bringUpContainers(
+  folder: ProjectFolder,
+  { containers: settings }: ResolvedManifest,
+  options: StartOptions,
+  snapshot: Snapshot,
+): Promise<ContainersUp> {
+  if (settings === null) return { started: [], takeDown: async () => {} };
+  const { startContainersLocked } = await import('./containers.ts');
+  return startContainersLocked(folder, settings, options, snapshot);
 }
 
 async function warnOfGrowingLogs(
@@ -201,6 +245,18 @@ function withInterrupted(
   { records }: ProjectState,
 ): ReadonlySet<string> {
   return new Set([...alive, ...records.filter(isRestarting).map(({ service }) => service)]);
+}
+
+/** Adds the services that the command line has defined: a new supervisor adopts them, too. */
+function withRecorded(
+  manifest: ResolvedManifest,
+  records: ProjectState['records'],
+): ResolvedManifest {
+  const recorded = records.filter(
+    (record) => isAdHocService(record) && !Object.hasOwn(manifest.services, record.service),
+  );
+  const services = recorded.map((one) => [one.service, serviceOfRecord(manifest, one)] as const);
+  return { ...manifest, services: { ...manifest.services, ...Object.fromEntries(services) } };
 }
 
 /** @param adopted names of the services that the supervisor cares for from now on, whether they are started or not */

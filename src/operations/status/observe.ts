@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
+import type { ContainersStatus } from '../../containers/report.ts';
 import { createSampler } from '../../history/sampler.ts';
 import type { Sample } from '../../history/samples.ts';
 import { warningInWords } from '../../limits/words.ts';
@@ -11,7 +12,7 @@ import { openProject, reopenProject } from '../../project/open-project.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { listeningSockets } from './listening.ts';
 import type { StatusReport } from './report.ts';
-import { statusOf } from './status.ts';
+import { readContainers, statusOf, withContainers } from './status.ts';
 import { type ServiceTree, treesOf } from './tree.ts';
 import { openUrlReader, type UrlReader } from './urls.ts';
 
@@ -41,6 +42,8 @@ export interface Observing {
 
 /** The time from one look to the next, in ms. */
 const LOOK_EVERY_MS = 1_000;
+/** The time from one question about containers to the next, in ms: each takes two processes. */
+const CONTAINERS_EVERY_MS = 5_000;
 /** The least time between two samples, in ms. CPU time is counted in ticks of 10 ms, which is too coarse for less. */
 const SAMPLE_EVERY_MS = 900;
 /** The least pause after a look, in ms, because changes of records come in bursts. */
@@ -84,6 +87,8 @@ class ProjectObserver implements Observing {
   #failures = 0;
   #usage: Usage | null = null;
   #sample: Sample = { atMs: 0, services: {} };
+  #containers: ContainersStatus | null = null;
+  #nextContainersMs = 0;
 
   constructor(
     host: ObserverHost,
@@ -161,13 +166,9 @@ class ProjectObserver implements Observing {
   }
 
   async #observation(look: ProjectLook, sampled: boolean): Promise<Observation> {
-    const status = statusOf(
-      look,
-      this.#project,
-      null,
-      await listeningSockets(look),
-      this.#readUrls,
-    );
+    this.#askForContainers();
+    const seen = statusOf(look, this.#project, null, await listeningSockets(look), this.#readUrls);
+    const status = withContainers(seen, this.#containers);
     return {
       status,
       trees: treesOf(look, null).services,
@@ -179,6 +180,20 @@ class ProjectObserver implements Observing {
         text: warningInWords(breach),
       })),
     };
+  }
+
+  /** Asks beside the looks, which never wait for an engine. */
+  #askForContainers(): void {
+    if (this.#host.nowMs() < this.#nextContainersMs) return;
+    this.#nextContainersMs = Number.POSITIVE_INFINITY;
+    void readContainers(this.#project)
+      .then((containers) => {
+        this.#containers = containers;
+      })
+      .catch(() => {})
+      .finally(() => {
+        this.#nextContainersMs = this.#host.nowMs() + CONTAINERS_EVERY_MS;
+      });
   }
 
   #watchRecords(): void {

@@ -1,3 +1,4 @@
+import type { ContainersStatus } from '../../containers/report.ts';
 import type { LeaseStatus } from '../../leases/lease-status.ts';
 import type { Breach } from '../../limits/breach.ts';
 import type { Evidence } from '../../ownership/evidence-kinds.ts';
@@ -41,6 +42,8 @@ export interface ServiceStatus extends Required<DeclaredPorts> {
   readonly oneOff: boolean;
   /** The manifest keys that have changed since its run began. Null: that cannot be known, or nothing runs. */
   readonly changed: readonly string[] | null;
+  /** True where no manifest names it, but the command line that has started it: `devctl start web -- npm run dev`. */
+  readonly adHoc: boolean;
   /** True where it runs and the manifest names it no more. */
   readonly undeclared: boolean;
 }
@@ -68,6 +71,8 @@ export interface StatusReport {
   readonly stale: readonly { readonly service: string; readonly detail: string }[];
   /** Records and a manifest that cannot be read, and other things that the user should mend. */
   readonly problems: readonly string[];
-  /** True when every wanted service is up and there are no orphans. */
+  /** Null: the project has none, and nobody was asked. */
+  readonly containers: ContainersStatus | null;
+  /** True when every wanted service and every container is up, and there are no orphans. */
   readonly healthy: boolean;
 }

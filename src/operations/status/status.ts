@@ -11,6 +11,8 @@
  *   observe   looks again and again, for the monitor
  *   activity  what happened, for `devctl report`
  */
+
+import type { ContainersStatus } from '../../containers/report.ts';
 import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
 import { findOversizedLogs } from '../../logs/oversized.ts';
@@ -22,6 +24,7 @@ import { allPorts, byProtocol, type Port, portOf } from '../../processes/ports.t
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import { ticksToMs } from '../../processes/ticks.ts';
 import type { OpenProject } from '../../project/open-project.ts';
+import { hadContainers } from '../../project/place/containers-copy.ts';
 import { isDone, type ServiceRecord } from '../../project/service-record.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
@@ -43,9 +46,32 @@ export async function readStatus(
   names: readonly string[] | null,
   withUrls = false,
 ): Promise<StatusReport> {
+  const asking = names === null ? readContainers(project) : null;
   const look = await lookAtProject(host, project.folder);
   const urls = withUrls ? openUrlReader(project.folder) : null;
-  return statusOf(look, project, names, await listeningSockets(look), urls);
+  const report = statusOf(look, project, names, await listeningSockets(look), urls);
+  return withContainers(report, await asking);
+}
+
+/** Asks for the containers of a project; a project that never had any costs one look. */
+export async function readContainers({
+  folder,
+  outline,
+}: OpenProject): Promise<ContainersStatus | null> {
+  const isDeclared = outline.kind !== 'absent' && outline.hasContainers;
+  if (!isDeclared && !hadContainers(folder)) return null;
+  const { lookAtContainers } = await import('../../containers/look.ts');
+  return lookAtContainers(folder, process.env);
+}
+
+/** Adds the containers to a report: it is healthy only where they are. A project may have nothing else. */
+export function withContainers(
+  report: StatusReport,
+  containers: ContainersStatus | null,
+): StatusReport {
+  const { services, orphans } = report;
+  const isUp = services.length > 0 || containers === null ? report.healthy : orphans.length === 0;
+  return { ...report, containers, healthy: isUp && containers?.healthy !== false };
 }
 
 /**
@@ -81,8 +107,10 @@ export function statusOf(
         const wanted = autostart || record !== null;
         const declared = new Map(ports.map((port) => [port, planned?.portNames.get(port) ?? null]));
         const changed = changes.get(name) ?? null;
-        const isNamed = planned !== undefined || outline.kind !== 'found';
-        const facts = { record, own, snapshot, declared, wanted, listening, changed, isNamed };
+        const isDeclared = planned !== undefined;
+        const isNamed = isDeclared || outline.kind !== 'found';
+        const named = { isDeclared, isNamed };
+        const facts = { record, own, snapshot, declared, wanted, listening, changed, ...named };
         return { ...describe(name, facts), urls: readUrls && urlsNow(facts, planned, readUrls) };
       }),
   );
@@ -120,6 +148,7 @@ export function statusOf(
       ...findOversizedLogs(state.records).map((what) => `${what}; why: devctl doctor`),
       ...supervisors.filter(({ state: now }) => now === 'T').map(describeSuspended),
     ],
+    containers: null,
     healthy: up && services.some(({ wanted }) => wanted) && orphans.length === 0,
   };
 }
@@ -160,13 +189,15 @@ interface Facts {
   readonly wanted: boolean;
   readonly listening: ListeningSockets | null;
   readonly changed: readonly string[] | null;
-  /** True where the manifest names it, or where nobody can tell. */
+  /** True where the manifest names it. */
+  readonly isDeclared: boolean;
+  /** The same, or nobody can tell. */
   readonly isNamed: boolean;
 }
 
 function describe(
   name: string,
-  { record, own, snapshot, declared, wanted, listening, changed, isNamed }: Facts,
+  { record, own, snapshot, declared, wanted, listening, changed, isDeclared, isNamed }: Facts,
 ): Omit<ServiceStatus, 'urls'> {
   const leader = record && livingLeader(record, snapshot);
   const { nowTicks } = snapshot;
@@ -197,7 +228,8 @@ function describe(
     wanted,
     oneOff: (record?.oneOff ?? null) !== null,
     changed,
-    undeclared: !isNamed && own.length > 0 && record !== null && !record.oneOff,
+    adHoc: !isDeclared && record?.adHoc === true && !record.oneOff,
+    undeclared: !isNamed && own.length > 0 && record !== null && !record.oneOff && !record.adHoc,
   };
 }
 

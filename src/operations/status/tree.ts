@@ -1,3 +1,4 @@
+import type { ContainerStatus } from '../../containers/report.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import type { Evidence } from '../../ownership/evidence-kinds.ts';
 import { describeCommand } from '../../processes/describe.ts';
@@ -6,6 +7,7 @@ import type { ProcessInfo, Snapshot } from '../../processes/snapshot.ts';
 import { ticksToMs } from '../../processes/ticks.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { isOrphan, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
+import { readContainers } from './status.ts';
 
 /** One process of ours, with its descendants of the same service. */
 export interface TreeProcess {
@@ -43,6 +45,8 @@ export interface TreeReport {
     readonly rssBytes: number;
     readonly command: string;
   }[];
+  /** The containers, whose processes are the engine's. Null: the project has none. */
+  readonly containers: readonly ContainerStatus[] | null;
 }
 
 /**
@@ -56,14 +60,16 @@ export async function readTrees(
   project: OpenProject,
   names: readonly string[] | null,
 ): Promise<TreeReport> {
-  return treesOf(await lookAtProject(host, project.folder), names);
+  const asking = names === null ? readContainers(project) : null;
+  const trees = treesOf(await lookAtProject(host, project.folder), names);
+  return { ...trees, containers: (await asking)?.list ?? null };
 }
 
 /** Makes the trees from a look that the caller has made. */
 export function treesOf(
   { state, snapshot, claims, latest }: ProjectLook,
   names: readonly string[] | null,
-): TreeReport {
+): Omit<TreeReport, 'containers'> {
   const { supervisors, guards, oneOffParents } = latest;
   const known = state.records.map(({ service }) => service);
   const present = [...new Set([...known, ...claims.map(({ service }) => service)])];

@@ -1,3 +1,4 @@
+import { readContainersRecord } from '../../containers/record.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { StopReport } from '../../stopping/report.ts';
@@ -6,7 +7,7 @@ import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { describeSpared } from './build-report.ts';
 import { emptyReport } from './empty-report.ts';
 import type { FirstLook } from './first-look.ts';
-import type { StopHeader } from './options.ts';
+import { mayHaveContainers, type StopHeader } from './options.ts';
 
 /** Reports what a stop would do: every claim of its first look, with the evidence and the first signal. */
 export function planDryRun(header: StopHeader, first: FirstLook): StopReport {
@@ -37,7 +38,10 @@ export function planDryRun(header: StopHeader, first: FirstLook): StopReport {
     processes: planned,
     spared: first.spared.map((process) => describeSpared(process, first.snapshot)),
     stale: listStaleRecords(first.state, first.stale),
-    problems: state.problems.map(({ path, reason }) => `${path}: ${reason}`),
+    problems: [
+      ...state.problems.map(({ path, reason }) => `${path}: ${reason}`),
+      ...containersInWords(header),
+    ],
     supervisor: supervisor ? { pid: supervisor.identity.pid, ended: false } : null,
     guards: options.names === null ? first.guards.map(({ identity }) => identity.pid) : [],
     capabilities: supervisorCapabilities(
@@ -47,4 +51,13 @@ export function planDryRun(header: StopHeader, first: FirstLook): StopReport {
     ),
     proof: { strength: 'best-effort', why: 'a dry run proves nothing', scans: 1 },
   };
+}
+
+/** Says what a stop would do with containers, by the record alone: a dry run asks no engine. */
+function containersInWords({ folder, options }: StopHeader): readonly string[] {
+  if (!mayHaveContainers(folder, options)) return [];
+  const read = readContainersRecord(folder);
+  if (read.kind !== 'record') return ['containers with the label of this project would be removed'];
+  const names = read.record.containers.map(({ service }) => service).join(', ');
+  return [`containers that would be stopped and removed: ${names || 'those that are found'}`];
 }

@@ -29,5 +29,6 @@ export function emptyReport({ folder, options, startedAt }: StopHeader): StopRep
       why: 'there are no records: only what carries our mark or works in the project can be found',
       scans: 1,
     },
+    containers: null,
   };
 }

@@ -6,7 +6,7 @@ import { removeBreachRecord } from '../../limits/breach-file.ts';
 import type { Host } from '../../processes/host.ts';
 import { type Identity, sameMachine } from '../../processes/identity.ts';
 import { loadNative } from '../../processes/native/native.ts';
-import { allPorts, findPortHolders, type Port } from '../../processes/ports.ts';
+import { allPorts, findPortHolders, type Port, parsePort } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { writeLastStop } from '../../project/last-stop.ts';
@@ -37,7 +37,7 @@ import { emptyReport } from './empty-report.ts';
 import type { FirstLook } from './first-look.ts';
 import { describeLeftAlone, findLeftAlone } from './left-alone.ts';
 import type { StopHeader, StopOptions } from './options.ts';
-import type { VerifiedOutcome } from './outcome.ts';
+import type { VerifiedOutcome, WholeOutcome } from './outcome.ts';
 import { knownNames } from './stop-runs.ts';
 
 /**
@@ -51,7 +51,7 @@ export async function finishStop(
   host: Host,
   header: StopHeader,
   state: ProjectState,
-  outcome: VerifiedOutcome,
+  outcome: WholeOutcome,
   first: FirstLook,
 ): Promise<StopReport> {
   const { folder, options } = header;
@@ -71,7 +71,7 @@ export async function finishStop(
     ),
   ];
   const ended = new Set(outcome.history.entries().flatMap(({ claim }) => claim.service ?? []));
-  const ports = portsToCheck(records, options, ended);
+  const ports = new Map([...portsOfContainers(outcome), ...portsToCheck(records, options, ended)]);
   const spared = reportSpared(outcome, first.spared, snapshot);
   const holders = await findPortHolders([...ports.keys()], snapshot);
   const supervisor = first.supervisors[0]?.identity ?? null;
@@ -106,11 +106,13 @@ export async function finishStop(
     supervisor: supervisor && { pid: supervisor.pid, ended: isSupervisorGone },
     guards: guards.map(({ identity }) => identity.pid),
     proof: survivors.length > 0 ? notProved(outcome) : proofOf(facts),
+    containers: outcome.containers,
   };
   if (shared) return report;
   attempt('the report', () => writeLastStop(folder, report));
   // The manifests of a folder that share its records share its place in the registry.
-  const isLast = wholeProject && survivors.length === 0 && state.foreign.length === 0;
+  const isGone = survivors.length === 0 && outcome.containers?.left !== true;
+  const isLast = wholeProject && isGone && state.foreign.length === 0;
   if (isLast && folder.id !== null) forgetProject(folderIdOf(folder.id));
   // A supervisor that was killed has not written the end of its session.
   if (wholeProject && survivors.length === 0 && isSupervisorGone) {
@@ -145,6 +147,14 @@ function portsToCheck(
     ...planned.flatMap((one) => allPorts(one).map((port) => [port, one.name] as const)),
     ...records.flatMap((one) => allPorts(one).map((port) => [port, one.service] as const)),
   ]);
+}
+
+/** The ports that containers published here. */
+function portsOfContainers({ containers }: WholeOutcome): readonly (readonly [Port, string])[] {
+  return (containers?.ports ?? []).flatMap((text) => {
+    const port = parsePort(text.endsWith('/udp') ? text : Number(text));
+    return port === null ? [] : [[port, 'containers'] as const];
+  });
 }
 
 /** Reports the files of `.pids` that could not be used, and sets aside those that are damaged. */

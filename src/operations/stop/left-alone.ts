@@ -13,6 +13,16 @@ import type { VerifiedOutcome } from './outcome.ts';
 const VETOES_OF_OURS: readonly VetoKind[] = ['ancestor', 'older-than-run'];
 const STRONG: readonly EvidenceKind[] = ['leader', 'cgroup', 'ledger', 'cookie'];
 
+/** Evidence that a process in a container was started by us. A mark alone may be of a devctl that runs in that container. */
+const AMONG_OURS: readonly EvidenceKind[] = [
+  'leader',
+  'cgroup',
+  'ledger',
+  'descendant',
+  'session',
+  'group',
+];
+
 /** A process that the stop should have ended and has left alone. */
 interface LeftAlone {
   readonly spared: Spared;
@@ -36,6 +46,8 @@ export function findLeftAlone(
     .filter((spared) => {
       const { veto, evidence } = spared;
       if (isInDoubt(spared)) return true;
+      // Started by us, as `podman run` starts it: nothing but its container ends it.
+      if (veto.kind === 'container') return evidence.some(({ kind }) => AMONG_OURS.includes(kind));
       const isStrong = evidence.some(({ kind }) => STRONG.includes(kind));
       return isStrong && VETOES_OF_OURS.includes(veto.kind);
     })

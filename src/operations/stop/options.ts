@@ -4,7 +4,16 @@ import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { DeclaredService } from '../../project/open-project.ts';
+import { hadContainers } from '../../project/place/containers-copy.ts';
 import type { RunContained } from '../../services/launch/stop-command.ts';
+
+/** The wish of a stop of everything for the containers of the project. */
+export interface ContainersWish {
+  /** True where the manifest has containers, so that the engine is asked although no record names any. */
+  readonly declared: boolean;
+  /** True: removes their volumes as well. */
+  readonly volumes: boolean;
+}
 
 export interface StopOptions {
   /** Service names; null: the whole project, its supervisor, and the sweep. */
@@ -23,6 +32,8 @@ export interface StopOptions {
   readonly forced: () => boolean;
   /** Called after each scan with the claims that are still alive. */
   readonly onScan: (living: readonly Claim[]) => void;
+  /** Missing: only what a record names. */
+  readonly containers?: ContainersWish | undefined;
   /** Run ids of the one-offs that this command runs inside of: they end when their commands end. */
   readonly exempt?: readonly string[];
   /** The reason of a stop that no user asked for. */
@@ -70,4 +81,12 @@ export async function stopHeader(
   const startedAt = new Date();
   const beganAtMs = host.nowMs();
   return { folder, options, startedAt, beganAtMs, self: await host.self() };
+}
+
+/** Tells whether this stop concerns containers. It costs two looks, because most projects have none. */
+export function mayHaveContainers(
+  folder: ProjectFolder,
+  { names, containers }: Pick<StopOptions, 'names' | 'containers'>,
+): boolean {
+  return names === null && (containers?.declared === true || hadContainers(folder));
 }

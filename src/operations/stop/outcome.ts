@@ -1,3 +1,4 @@
+import type { ContainersStop } from '../../containers/report.ts';
 import type { Claim, OneOffParent } from '../../ownership/claim.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { StopHistory } from '../../stopping/history.ts';
@@ -17,6 +18,11 @@ export interface StopOutcome {
   readonly beganAtMs: number;
   /** The processes that even the last pass found: they are replaced faster than they can be ended. */
   readonly unended: readonly Claim[];
+}
+
+/** The outcome of a stop, processes and containers. */
+export interface WholeOutcome extends VerifiedOutcome {
+  readonly containers: ContainersStop | null;
 }
 
 /** The outcome of a stop, with the answers of the kernel about children of subreapers. */

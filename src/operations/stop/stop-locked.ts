@@ -1,6 +1,7 @@
 import { findSupervisor } from '../../client/connect.ts';
 import { endSupervisors } from '../../client/end-supervisor.ts';
-import { DevctlError } from '../../errors.ts';
+import type { ContainersStop } from '../../containers/report.ts';
+import { DevctlError, inWords } from '../../errors.ts';
 import { takeLockToStop } from '../../lock/for-stop.ts';
 import { definedOnly } from '../../manifest/variables.ts';
 import type { OneOffParent } from '../../ownership/claim.ts';
@@ -20,7 +21,7 @@ import { askOneOffs, presentToTheEnd } from './ask-one-offs.ts';
 import { finishStop } from './finish.ts';
 import { type FirstLook, lookBeforeStop, readForStop } from './first-look.ts';
 import { findLeftAlone } from './left-alone.ts';
-import type { StopHeader, StopOptions } from './options.ts';
+import { mayHaveContainers, type StopHeader, type StopOptions } from './options.ts';
 import type { StopOutcome, VerifiedOutcome } from './outcome.ts';
 import { type StopContext, type StopRunsRequest, stopRuns } from './stop-runs.ts';
 
@@ -97,10 +98,30 @@ export async function stopLocked(
     const state = readProjectState(folder, options.exempt);
     const context = { host, self, state, ...options, runContained };
     const outcome = await stopAndVerify(context, options, second.oneOffParents, hasChildren);
-    const all = { ...outcome, problems: [...problems, ...outcome.problems] };
+    const containers = await stopContainersLast(header);
+    const all = { ...outcome, problems: [...problems, ...outcome.problems], containers };
     return await finishStop(host, header, state, all, second);
   } finally {
     await resume();
+  }
+}
+
+/** Takes down the containers, after the services that need them. An error must not hide what became of the processes. */
+async function stopContainersLast({
+  folder,
+  options,
+}: Pick<StopHeader, 'folder' | 'options'>): Promise<ContainersStop | null> {
+  if (!mayHaveContainers(folder, options)) return null;
+  const { stopContainers } = await import('../../containers/down.ts');
+  const { force, graceMs, forced } = options;
+  const volumes = options.containers?.volumes ?? false;
+  const { env } = process;
+  try {
+    return await stopContainers(folder, { force, graceMs, volumes, services: null, env, forced });
+  } catch (error) {
+    const unknown = `containers: not known, ${inWords(error)}`;
+    const nothing = { containers: [], networks: [], volumes: [], ports: [] };
+    return { engine: null, ...nothing, unknown, left: true, tookMs: 0 };
   }
 }
 

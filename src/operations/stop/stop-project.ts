@@ -7,7 +7,7 @@ import { isBlankState } from '../../tracking/project-state.ts';
 import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { emptyReport } from './empty-report.ts';
 import { type FirstLook, lookBeforeStop, readForStop } from './first-look.ts';
-import { type StopOptions, stopHeader } from './options.ts';
+import { mayHaveContainers, type StopOptions, stopHeader } from './options.ts';
 
 /**
  * Stops services, or the whole project, and proves that no process of them is left.
@@ -28,7 +28,13 @@ export async function stopProject(
   const { state, snapshot } = seen ?? (await readForStop(host, header));
   const first = await lookBeforeStop(state, snapshot, header);
   if (options.dryRun) return (await import('./dry-run.ts')).planDryRun(header, first);
-  if (isBlankState(state) && first.found === 0 && !first.spared.some(isOursAllTheSame)) {
+  const hasContainers = mayHaveContainers(folder, options);
+  if (
+    !hasContainers &&
+    isBlankState(state) &&
+    first.found === 0 &&
+    !first.spared.some(isOursAllTheSame)
+  ) {
     const tookMs = Math.round(host.nowMs() - header.beganAtMs);
     return { ...emptyReport(header), tookMs, stale: listStaleRecords(state, first.stale) };
   }

@@ -67,7 +67,7 @@ async function stopHeld(
   folder: ProjectFolder,
   options: StopServicesOptions,
 ): Promise<StopReport> {
-  const { names, dryRun, force, graceMs, sweep, unprotected, declared } = options;
+  const { names, dryRun, force, graceMs, sweep, unprotected, declared, containers } = options;
   const state = readProjectState(folder);
   const snapshot = await settledSnapshot(host);
   const { service, oneOffs } = findEnclosingRun(state, snapshot, await host.self(), process.env);
@@ -81,7 +81,7 @@ async function stopHeld(
   }
   options.onHandOver?.(inside);
   const { stopViaSupervisor } = await import('./via-supervisor.ts');
-  const request = { names, force, graceMs, sweep, unprotected, declared };
+  const request = { names, force, graceMs, sweep, unprotected, declared, containers };
   const report = await stopViaSupervisor(host, folder, request);
   if (report) return report;
   throw new DevctlError('supervisor-failed', 'the supervisor ended before it told the outcome', {

@@ -1,16 +1,18 @@
 import type { SweepSettings } from '../../manifest/resolved.ts';
 import type { SweepRules } from '../../ownership/sweep.ts';
 import { compilePattern } from '../../patterns/pattern.ts';
-import { homeFolder } from '../../processes/home-folder.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
 import type { OpenProject } from '../../project/open-project.ts';
+import { whySeveralProjects } from '../../project/place/several-projects.ts';
+import { readRecords } from '../../project/records.ts';
 
 const DEFAULT_SWEEP: SweepSettings = { patterns: [], scope: 'project', protect: [] };
 
 /**
  * The sweep settings for a stop of everything.
  *
- * Without a manifest nobody has said that the folder is a project. Then only --force sweeps it, and a folder that holds
- * the home folder is never swept, because it holds more than one project.
+ * Without a manifest nobody has said that the folder is a project. Then only --force sweeps it, and never where the
+ * command line has started services, or where the folder may hold more than one project.
  */
 export function sweepSettingsOf({ folder, outline }: OpenProject, force: boolean): SweepSettings {
   if (outline.kind !== 'absent') {
@@ -19,18 +21,18 @@ export function sweepSettingsOf({ folder, outline }: OpenProject, force: boolean
     // folder, but not everywhere.
     return !trusted && sweep.scope === 'user' ? { ...sweep, scope: 'project' } : sweep;
   }
-  return {
-    ...DEFAULT_SWEEP,
-    scope: force && whyTooLarge(folder.root) === null ? 'project' : 'off',
-  };
+  const isSwept = force && whyNotSwept(folder) === null;
+  return { ...DEFAULT_SWEEP, scope: isSwept ? 'project' : 'off' };
 }
 
-/** Says why a folder without a manifest may hold more than one project; null where it is one project. */
-function whyTooLarge(root: string): string | null {
-  const home = homeFolder();
-  if (home === null) return `nobody knows whether ${root} holds the home folder`;
-  const holdsHome = home === root || home.startsWith(`${root.replace(/\/$/, '')}/`);
-  return holdsHome ? `${root} is, or holds, the home folder` : null;
+/**
+ * Says why a folder without a manifest is never swept. Services that the command line has started may be anywhere: below
+ * `~/code`, a sweep would end every dev tool of every repository.
+ */
+function whyNotSwept(folder: ProjectFolder): string | null {
+  const isAdHoc = readRecords(folder).records.some(({ adHoc }) => adHoc);
+  if (isAdHoc) return `the services of ${folder.root} were started with a command`;
+  return whySeveralProjects(folder.root);
 }
 
 /**
@@ -48,7 +50,7 @@ export function sweepCommandRules(
   const settings = sweepSettingsOf(project, true);
   const isOff = settings.scope === 'off';
   if (isOff && outline.kind === 'absent') {
-    const why = `${whyTooLarge(folder.root)}, and it has no manifest`;
+    const why = `${whyNotSwept(folder)}, and it has no manifest`;
     return { kind: 'refused', why, hint: 'go to the folder of the project' };
   }
   if (isOff && outline.kind === 'broken') {

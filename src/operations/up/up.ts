@@ -67,6 +67,8 @@ class ForegroundSession {
   /** The services that end with this session; null: everything. */
   readonly #ours: readonly string[] | null;
   readonly #watch: UpWatch;
+  /** Aborted when the session ends: compose may be at work for minutes. */
+  readonly #over = new AbortController();
   #client: SupervisorClient | null = null;
   #hold: ForegroundHold | null = null;
 
@@ -83,6 +85,7 @@ class ForegroundSession {
     this.#options = options;
     this.#ours = ours;
     this.#watch = watchUp({ host, folder: project.folder, manifest, options });
+    void this.#watch.ended.then(() => this.#over.abort());
   }
 
   async run(): Promise<UpResult> {
@@ -114,6 +117,8 @@ class ForegroundSession {
     return startProject(this.#host, this.#project.folder, this.#manifest, {
       names,
       abortOnFailure: false,
+      containers: this.#options.everything ? 'all' : 'needed',
+      over: this.#over.signal,
       env,
       onTerminal,
       onChange: (change) => this.#watch.onStartChange(change),

@@ -42,6 +42,7 @@ export function lastStop(stop: StopReport): Html {
           ] as const,
         ]
       : []),
+    ...(stop.containers ? [['Containers', containersInWords(stop.containers)] as const] : []),
     ['Held by', capabilities],
   ];
   return html`<p class="${`proof ${survivors.length > 0 ? 'bad' : 'good'}`}">${proofInHtml(stop)}</p>
@@ -50,6 +51,19 @@ ${survivors.length > 0 ? html`<h3>Still alive then</h3>${survivorTable(survivors
 ${problems.length > 0 ? html`<ul class="notes">${problems.map((problem) => html`<li>${problem}</li>`)}</ul>` : null}
 ${processes.length > 0 ? html`<h3>Every process, and why it was ours</h3>${byService(stop)}` : null}
 ${spared.length > 0 ? sparedTable(spared) : null}`;
+}
+
+function containersInWords({
+  containers,
+  networks,
+  unknown,
+}: NonNullable<StopReport['containers']>): string {
+  const all = [
+    ...containers.map(({ service, outcome }) => `${service} ${outcome}`),
+    ...networks.map(({ name, removed }) => `network ${name} ${removed ? 'removed' : 'left'}`),
+    ...(unknown === null ? [] : [unknown]),
+  ];
+  return all.join(', ') || 'none were there';
 }
 
 function proofInHtml({ proof: { strength, why, scans }, survivors, scope }: StopReport): Html {

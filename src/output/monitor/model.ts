@@ -151,6 +151,7 @@ export type ServiceRow = Pick<
   | 'restarts'
   | 'changed'
   | 'undeclared'
+  | 'adHoc'
 > & { readonly rssBytes: number };
 
 /** Lists the services that the filter lets through. */
@@ -169,6 +170,7 @@ export function serviceRows({ seen, filter }: Model): readonly ServiceRow[] {
       daemon: false,
       changed: null,
       undeclared: false,
+      adHoc: false,
       wanted: false,
       pid: null,
       uptimeMs: null,

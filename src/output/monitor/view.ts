@@ -49,7 +49,7 @@ function appendPaneLine(before: string, line: string, { left }: Rectangle, theme
 function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
   const name = theme.bold(printable(title));
   if (!seen) return cell(name, size.columns);
-  const { services, orphans, problems, supervisor, leases } = seen.status;
+  const { services, orphans, problems, supervisor, leases, containers } = seen.status;
   const wanted = services.filter((service) => service.wanted);
   const up = wanted.filter(({ state, done }) => done || state === 'ready' || state === 'running');
   const uses = Object.values(seen.sample.services);
@@ -66,6 +66,7 @@ function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
     ...(orphans.length > 0
       ? [theme.red(`${orphans.length} orphan${orphans.length === 1 ? '' : 's'}`)]
       : []),
+    ...(containers ? [containersInWords(containers, theme)] : []),
     ...(leases.length > 0 ? [leaseInWords(leases)] : []),
     ...(problems.length > 0 ? [theme.yellow('! devctl doctor')] : []),
     ...(filter === '' ? [] : [`filter: ${printable(filter)}`]),
@@ -74,6 +75,17 @@ function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
   const left = parts.join('   ');
   const fits = displayWidth(left) + GAP + displayWidth(held) <= size.columns;
   return bothEnds(left, fits ? held : '', size.columns);
+}
+
+function containersInWords(
+  { list, healthy, ageMs, why }: NonNullable<Observation['status']['containers']>,
+  theme: Theme,
+): string {
+  const up = list.filter(({ state, health }) => state === 'running' && health !== 'unhealthy');
+  const count = `${up.length} of ${list.length} containers up`;
+  if (why !== null)
+    return theme.yellow(ageMs > 0 ? `${count} ${shortAge(ageMs)} ago` : 'containers: not known');
+  return healthy ? theme.green(count) : theme.yellow(count);
 }
 
 /** Describes for how long everything runs: as long as the longest lease. */

@@ -4,7 +4,7 @@ import type { Theme } from './theme.ts';
 /** The part of a status that makes its state. */
 export type StateParts = Pick<
   ServiceStatus,
-  'state' | 'done' | 'wanted' | 'blockedBy' | 'daemon' | 'changed' | 'undeclared'
+  'state' | 'done' | 'wanted' | 'blockedBy' | 'daemon' | 'changed' | 'undeclared' | 'adHoc'
 >;
 
 /**
@@ -16,7 +16,8 @@ export function paintState(service: StateParts, theme: Theme): string {
     ...(service.undeclared ? ['(undeclared)'] : []),
     ...((service.changed ?? []).length > 0 ? ['(changed)'] : []),
   ];
-  return [bareState(service, theme), ...marks.map(theme.yellow)].join(' ');
+  const kind = service.adHoc ? [theme.dim('(ad hoc)')] : [];
+  return [bareState(service, theme), ...kind, ...marks.map(theme.yellow)].join(' ');
 }
 
 function bareState({ state, done, wanted, blockedBy, daemon }: StateParts, theme: Theme): string {

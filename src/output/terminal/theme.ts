@@ -17,6 +17,7 @@
  *   progress       the interface for progress on stderr
  *   open-progress  opens a spinner or plain lines, as the stream allows
  *   spinner        the spinner
+ *   questions      asks on a terminal
  *   slow-writer    writes large output and still hears signals
  *   lost-output    tolerates output that nobody reads or that no disk can hold
  */

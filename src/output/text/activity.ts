@@ -6,6 +6,7 @@ import { sparkline } from '../terminal/sparkline.ts';
 import { tableWidth } from '../terminal/table.ts';
 import { type Theme, themeFor } from '../terminal/theme.ts';
 import { printable } from '../terminal/width.ts';
+import { containersStopLines } from './stop.ts';
 import {
   branchSize,
   breachSentence,
@@ -188,7 +189,7 @@ function lastStopLines({ lastStop: stop }: ActivityReport, theme: Theme): readon
   if (!stop) return [];
   const { processes, survivors, tookMs, at } = stop;
   const killed = processes.filter(({ endedBy }) => endedBy === 'SIGKILL').length;
-  const mark = survivors.length > 0 ? theme.red('✗') : theme.green('✓');
+  const mark = survivors.length > 0 || stop.containers?.left ? theme.red('✗') : theme.green('✓');
   const began = Date.parse(at);
   const time = Number.isNaN(began) ? at : formatDateAndClock(began);
   const of = stop.scope === null ? '' : ` of ${stop.scope.join(', ')}`;
@@ -205,6 +206,9 @@ function lastStopLines({ lastStop: stop }: ActivityReport, theme: Theme): readon
     `${mark} ${printable(time)}, ${kind}stop${printable(of)}: ${countInWords(processes.length, 'process', 'processes')} ended in ${formatDuration(tookMs)}${rest}`,
     ...(stop.why === null ? [] : [`  because ${printable(stop.why)}`]),
     `  ${printable(proofInWords(stop))}`,
+    ...(stop.containers
+      ? containersStopLines(stop.containers, theme).map((line) => `  ${line}`)
+      : []),
     ...alive,
     ...(more > 0 ? [`  … and ${more} more (--json has them all)`] : []),
   ];

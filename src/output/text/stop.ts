@@ -1,3 +1,4 @@
+import type { ContainersStop } from '../../containers/report.ts';
 import type { Evidence } from '../../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../../processes/capabilities.ts';
 import type { ReportedProcess, StopReport } from '../../stopping/report.ts';
@@ -59,6 +60,8 @@ export function printStopReport(
     for (const { pid, command, why } of report.survivors)
       write(`  pid ${pid}: ${command}: ${printable(why)}`);
   }
+  for (const line of report.containers ? containersStopLines(report.containers, out) : [])
+    write(line);
   printNotes(report, color);
   if ((report.forced || verbose) && report.processes.length > 0)
     write(meansInWords(report.processes));
@@ -145,8 +148,12 @@ function verdict(report: StopReport, out: Theme): string {
   if (report.survivors.length > 0) {
     return `${out.red('✗')} not everything could be ended; the records are kept`;
   }
+  const { containers } = report;
+  if (containers?.left) return `${out.red('✗')} not all containers are known to be gone`;
   if (report.processes.length === 0 && report.services.length === 0) {
-    return 'nothing was running';
+    const all = containers ? [containers.containers, containers.networks, containers.volumes] : [];
+    if (all.flat().length === 0) return 'nothing was running';
+    return `${out.green('✓')} taken down in ${formatDuration(report.tookMs)}`;
   }
   const { scans, strength, why } = report.proof;
   const complete = strength === 'complete';
@@ -205,6 +212,7 @@ function printDryRun(report: StopReport, out: Theme, why: boolean): void {
       : []),
   ];
   if (last.length > 0) process.stdout.write(`then ${last.join(', ')}\n`);
+  for (const problem of report.problems) process.stdout.write(`${printable(problem)}\n`);
   const legend = why ? legendOf(processes) : [];
   if (legend.length > 0) process.stdout.write(`\nours because:\n${legend.join('\n')}\n`);
   else if (processes.length > 0) process.stdout.write(out.dim('why each is ours: --why\n'));
@@ -250,4 +258,28 @@ function processTable(
     rows,
     { width: tableWidth(process.stdout), ...(out ? { paintTitle: out.dim } : {}) },
   );
+}
+
+/** Says what a stop did with the containers. */
+export function containersStopLines(stop: ContainersStop, theme: Theme): readonly string[] {
+  const { containers, networks, volumes, unknown } = stop;
+  const good = theme.green('✓');
+  const bad = theme.red('✗');
+  const removed = (things: typeof networks, noun: string): readonly string[] =>
+    things.map(({ name, removed: isGone, why }) =>
+      isGone
+        ? `${good} ${noun} ${printable(name)}: removed`
+        : `${bad} ${noun} ${printable(name)} is left: ${printable(why ?? 'not known why')}`,
+    );
+  return [
+    ...containers.map(({ service, name, outcome, why }) => {
+      const what = `container ${printable(service)}${name === service ? '' : ` (${printable(name)})`}`;
+      if (outcome === 'removed') return `${good} ${what}: stopped and removed`;
+      if (outcome === 'kept') return `${good} ${what}: stopped, and kept: ${printable(why ?? '')}`;
+      return `${bad} ${what} is left: ${printable(why ?? 'not known why')}`;
+    }),
+    ...removed(networks, 'network'),
+    ...removed(volumes, 'volume'),
+    ...(unknown === null ? [] : [`${bad} ${printable(unknown)}`]),
+  ];
 }

@@ -3,7 +3,7 @@ import { monotonicMs } from '../clock.ts';
 import { listProcFolder, quietly, readProcFile, readProcLink } from '../proc-file.ts';
 import type { OpenFile, ProcessDetails, ProcessInfo, Snapshot } from '../snapshot.ts';
 import { msToTicks } from '../ticks.ts';
-import { parseGroupPath } from './group-mounts.ts';
+import { parseContainerId, parseGroupPath } from './group-mounts.ts';
 
 /**
  * The environment blocks that earlier snapshots read, by pid. A block never changes between two execs,
@@ -41,6 +41,7 @@ export function createProcDetails(
     cwd: oncePerProcess(readCwd),
     openFiles: oncePerProcess(readOpenFiles),
     controlGroup: oncePerProcess(readControlGroup),
+    container: oncePerProcess(readContainer),
     environ: oncePerProcess((process) => {
       const { pid, startTicks } = process.identity;
       const kept = environs.byPid.get(pid);
@@ -127,15 +128,16 @@ function isOtherFile(folder: string, name: string, path: string): boolean {
 
 function hasOtherMounts(folder: string): boolean {
   const namespace = readProcLink(`${folder}/ns/mnt`);
-  return namespace !== null && namespace !== ownMounts();
+  return namespace !== null && namespace !== ownNamespace('mnt');
 }
 
-let mounts: string | null = null;
+const namespaces = new Map<string, string | null>();
 
-/** Our mount namespace. It is read once, because this process never changes it. */
-function ownMounts(): string | null {
-  mounts ??= readProcLink('/proc/self/ns/mnt');
-  return mounts;
+/** A namespace of ours. It is read once, because this process never changes it. */
+function ownNamespace(name: 'mnt' | 'pid'): string | null {
+  const known = namespaces.get(name) ?? readProcLink(`/proc/self/ns/${name}`);
+  namespaces.set(name, known);
+  return known;
 }
 
 function readEnviron(process: ProcessInfo): string | null {
@@ -145,6 +147,20 @@ function readEnviron(process: ProcessInfo): string | null {
 function readControlGroup({ identity }: ProcessInfo): string | null {
   return parseGroupPath(readProcFile(`/proc/${identity.pid}/cgroup`) ?? '');
 }
+
+/**
+ * Reads the container of a process. Two signs together make it certain: another PID or mount namespace (namespaces(7)),
+ * and a control group that a container engine has named. Docker, containerd, CRI-O and podman name it by 64 hex digits.
+ */
+function readContainer({ identity: { pid } }: ProcessInfo): string | null {
+  const isElsewhere = NAMESPACES.some((name) => {
+    const there = readProcLink(`/proc/${pid}/ns/${name}`);
+    return there !== null && there !== ownNamespace(name);
+  });
+  return isElsewhere ? parseContainerId(readProcFile(`/proc/${pid}/cgroup`) ?? '') : null;
+}
+
+const NAMESPACES = ['pid', 'mnt'] as const;
 
 function readOpenFiles(process: ProcessInfo): readonly OpenFile[] | null {
   return firstAnswer(process, (folder) => {

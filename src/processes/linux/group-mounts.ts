@@ -27,6 +27,15 @@ export function parseGroupPath(cgroup: string): string | null {
   return line?.slice('0::'.length).replace(/ \(deleted\)$/, '') ?? null;
 }
 
+/**
+ * Finds the id of a container in /proc/PID/cgroup: `/docker/ID`, `/system.slice/docker-ID.scope`, `/…/libpod-ID.scope`,
+ * `/kubepods/…/cri-containerd-ID.scope`. The innermost one counts. With cgroup v1 only some hierarchies may have it.
+ */
+export function parseContainerId(cgroup: string): string | null {
+  const ids = cgroup.matchAll(/[/:-]([0-9a-f]{64})(?:\.scope)?(?=[/\n]|$)/g);
+  return [...ids].at(-1)?.[1] ?? null;
+}
+
 /** Finds the folder of a path of the hierarchy; null when the mount does not show it. */
 export function folderOf({ root, point }: GroupMount, path: string): string | null {
   if (path.split('/').includes('..')) return null;

@@ -4,6 +4,7 @@ import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { asObject, isLabel } from '../field-checks.ts';
 import { readJsonFields } from '../json-record.ts';
+import { hasContainersRecord } from '../names.ts';
 import { readOwnFile } from '../safe-file.ts';
 import { type Place, readPlace, readProjectRecord } from './project-file.ts';
 import { mayLiveElsewhere } from './same-project.ts';
@@ -40,6 +41,7 @@ export function recordsFolderAt(usual: string, here: Place): RecordsFolder {
  */
 export function namesSomething(pidsDir: string): boolean {
   if (existsSync(join(pidsDir, 'supervisor.json'))) return true;
+  if (hasContainersRecord(pidsDir)) return true;
   return ['services', 'ledger'].some((part) => fileNames(join(pidsDir, part)).length > 0);
 }
 

@@ -21,8 +21,11 @@ export interface RegistryEntry extends Place {
   readonly at: string;
 }
 
-/** 'removed': the records of a stop of a project whose folder is gone. 'stops': the reports of supervisors of such. */
-type StateFolder = 'projects' | 'stops' | 'removed';
+/**
+ * 'removed': the records of a stop of a project whose folder is gone. 'stops': the reports of supervisors of such.
+ * 'containers': copies of `.pids/containers.json`.
+ */
+type StateFolder = 'projects' | 'stops' | 'removed' | 'containers';
 
 /**
  * A folder of devctl in the state folder of this user: `$XDG_STATE_HOME/devctl/NAME`, by default below

@@ -4,6 +4,7 @@ import { DevctlError, errnoOf } from '../../errors.ts';
 import { isoTime } from '../../processes/clock.ts';
 import { unwritable } from '../atomic-file.ts';
 import { type ProjectFolder, projectFolder } from '../folder.ts';
+import { CONTAINERS_RECORD } from '../names.ts';
 import { asideName } from '../record-problem.ts';
 import { prepareFolder } from '../records-folder.ts';
 import { mustSetAside, setAside } from '../set-aside.ts';
@@ -25,6 +26,7 @@ const NAMES_PROCESSES = [
   'supervisor.json',
   'lease.json',
   'breaches.json',
+  CONTAINERS_RECORD,
   'founding.json',
   'services.pids',
   'services.pids.groups',

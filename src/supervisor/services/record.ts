@@ -65,5 +65,7 @@ function intent(context: ServiceTableContext, entry: ServiceEntry): ServiceRecor
     logRotation: request.logRotation,
     stdin: service.stdin === 'fifo' ? join(folder.pidsDir, 'stdin', name) : null,
     oneShot: service.oneShot,
+    ...(service.adHoc ? { adHoc: true } : {}),
+    ...(service.once ? { once: true } : {}),
   };
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import {
   folderOf,
+  parseContainerId,
   parseGroupMounts,
   parseGroupPath,
   pathOf,
@@ -46,4 +47,22 @@ test('what a mount does not show has no folder', () => {
   // Outside of our cgroup namespace, cgroup_namespaces(7).
   expect(folderOf({ root: '/', point: '/sys/fs/cgroup' }, '/../other')).toBeNull();
   expect(pathOf(mount, '/sys/fs/cgroups/a')).toBeNull();
+});
+
+const ID = 'a1'.repeat(32);
+test.each<[what: string, text: string, id: string | null]>([
+  ['Docker, by itself', `0::/docker/${ID}\n`, ID],
+  ['Docker, by systemd', `0::/system.slice/docker-${ID}.scope\n`, ID],
+  ['podman', `0::/user.slice/user-1.slice/user@1.service/libpod-${ID}.scope/container\n`, ID],
+  ['Kubernetes', `0::/kubepods.slice/pod12/cri-containerd-${ID}.scope\n`, ID],
+  ['cgroup v1 beside an empty v2', `9:memory:/docker/${ID}\n0::/\n`, ID],
+  ['a group in the container', `0::/docker/${ID}/init\n`, ID],
+  ['a container in a container', `0::/docker/${'b2'.repeat(32)}/docker/${ID}\n`, ID],
+  ['no container', '0::/user.slice/session-1.scope\n', null],
+  ['a shorter number', `0::/x/${'a1'.repeat(16)}\n`, null],
+  ['a longer one', `0::/x/${ID}a1\n`, null],
+  ['one of devctl', '0::/devctl-0123456789abcdef/0123456789abcdef\n', null],
+  ['nothing', '', null],
+])('the container of a process: %s', (_what, text, id) => {
+  expect(parseContainerId(text)).toBe(id);
 });

@@ -1,0 +1,60 @@
+import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
+import type { Repository } from './repository.ts';
+import { callsDevctl } from './script-text.ts';
+
+/** The first port that foreman, node-foreman and overmind give away; each further process gets 100 more. */
+const FIRST_PORT = 5_000;
+
+const STEP = 100;
+
+/** A line of a Procfile, as foreman and node-foreman read it. */
+const LINE = /^([A-Za-z0-9_-]+):\s*(.+?)\s*$/;
+
+/**
+ * Reads a Procfile. Each process gets the PORT that foreman would give it, and `.env`, which foreman reads too. A
+ * `release` phase is a task that no start runs.
+ */
+export function readProcfile(repository: Repository, file: string): Reading {
+  const text = repository.texts.get(file);
+  if (text === undefined) return NOTHING;
+  const lines = text.split(/\r?\n/).flatMap((line) => {
+    const match = LINE.exec(line);
+    return match?.[1] === undefined || match[2] === undefined
+      ? []
+      : [[match[1], match[2]] as const];
+  });
+  const envFile = repository.texts.has('.env') ? '.env' : null;
+  const base = firstPort(repository, file);
+  const notes: string[] = [];
+  const services = lines.flatMap(([name, command], index): readonly ProposedService[] => {
+    if (callsDevctl(command, repository.texts)) {
+      notes.push(`${file}: ${name} is not taken: it calls devctl, and would start itself for ever`);
+      return [];
+    }
+    const isTask = name === 'release';
+    return [
+      {
+        name: toServiceName(name),
+        command,
+        env: { PORT: String(base + STEP * index) },
+        ...(envFile === null ? {} : { envFile }),
+        ...(isTask ? { autostart: false as const, oneShot: true as const } : {}),
+        from: `${file}: ${name}`,
+        notes: isTask ? ['a release phase: only with devctl start release'] : [],
+        text: command,
+      },
+    ];
+  });
+  return { ...NOTHING, services, notes };
+}
+
+/** `.env` decides for foreman, and `bin/dev` of Rails sets the port before it runs foreman. */
+function firstPort({ texts }: Repository, file: string): number {
+  const inEnv = /^\s*(?:export\s+)?PORT=["']?(\d{2,5})["']?\s*$/m.exec(
+    texts.get('.env') ?? '',
+  )?.[1];
+  if (inEnv !== undefined) return Number(inEnv);
+  const binDev = file === 'Procfile.dev' ? (texts.get('bin/dev') ?? '') : '';
+  const byRails = /\bPORT(?:=|:-|="\$\{PORT:-)["']?(?:\$\{PORT:-)?(\d{2,5})/.exec(binDev)?.[1];
+  return byRails === undefined ? FIRST_PORT : Number(byRails);
+}

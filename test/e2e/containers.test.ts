@@ -1,0 +1,390 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { describe, expect } from 'vitest';
+import type { StopReport } from '../../src/stopping/report.ts';
+import { devctlWith, startDevctl } from '../support/devctl.ts';
+import { service } from '../support/services.ts';
+import { bothTest, fullTest, isFull, test } from '../support/sets.ts';
+import { type StandInDocker, standInDocker } from '../support/stand-in-docker.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+const COMPOSE = 'services:\n  db: {image: x}\n  cache: {image: x, depends_on: [db]}\n';
+const ANONYMOUS = [{ Type: 'volume', Name: 'f'.repeat(64) }];
+
+/** A project with a service that needs the container `db`, and a docker that is a stand-in. */
+async function shop(containers: object | null = {}, compose = COMPOSE) {
+  const web = service('sleeper', [], containers ? { dependsOn: ['db'] } : {});
+  const manifest = {
+    services: { web, lone: service('sleeper') },
+    ...(containers && { containers }),
+  };
+  const project = await temporaryProject(manifest, { 'compose.yaml': compose });
+  const docker = await standInDocker(project);
+  return { project, docker, run: runner(project, docker) };
+}
+
+function runner(project: TemporaryProject, docker: StandInDocker) {
+  return (...args: readonly string[]) => devctlWith(project, { env: docker.env }, ...args);
+}
+
+const names = ({ containers }: ReturnType<StandInDocker['state']>) =>
+  containers.map(({ Name }) => Name.replace(/^\/.*_(.*)_1$/, '$1'));
+const running = ({ containers }: ReturnType<StandInDocker['state']>) =>
+  containers.filter(({ State }) => 'Status' in State && State.Status === 'running').length;
+const record = (project: TemporaryProject) => project.file('.pids/containers.json');
+
+describe('containers, with a docker that is a stand-in', () => {
+  test('are up before the services and down after them, with status, logs and tree in between', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    const start = await run('start', '--json');
+    expect(start, start.stderr).toMatchObject({ exitCode: 0 });
+    expect(start.stderr.indexOf('container db up')).toBeLessThan(
+      start.stderr.indexOf('starting web'),
+    );
+    const { containers } = JSON.parse(start.stdout) as { containers: object[] };
+    expect(containers).toMatchObject([
+      { service: 'db', ours: true },
+      { service: 'cache', ours: true },
+    ]);
+    // Also where the stand-in, a program of Node, takes more than a second: then it is what the start has seen.
+    const status = await run('status');
+    expect(status.stdout).toMatch(/CONTAINER .*\n(db|cache) +running/);
+    expect((await run('logs', 'db')).stdout).toBe('db | hello');
+    expect((await run('tree')).stdout).toContain('container db: ');
+    const dry = await run('stop', '--dry-run');
+    expect(dry.stdout).toContain('containers that would be stopped and removed: db, cache');
+    expect(running(docker.state())).toBe(2);
+
+    const stop = await run('stop', '--json');
+    const report = JSON.parse(stop.stdout) as StopReport;
+    expect(stop).toMatchObject({ exitCode: 0 });
+    expect(report.containers).toMatchObject({ left: false, unknown: null });
+    expect(report.containers?.networks).toMatchObject([{ removed: true }]);
+    // The container that depends on the database ends before it.
+    const { asked, containers: after, networks } = docker.state();
+    expect([after, networks]).toEqual([[], []]);
+    const stops = asked.filter((line) => line.startsWith('stop'));
+    expect(stops).toHaveLength(2);
+    expect(stops[0]).toContain(Buffer.from('cache').toString('hex'));
+    expect(asked.join('\n')).not.toMatch(/--remove-orphans|compose.* down/);
+    expect(existsSync(record(project))).toBe(false);
+    expect(project.oracle.everything()).toEqual([]);
+  });
+
+  test('a project without them asks nobody', async () => {
+    const { project, docker, run } = await shop(null);
+    await using _project = project;
+    for (const words of [
+      ['start', 'lone'],
+      ['stop', '--force'],
+    ])
+      expect(await run(...words)).toMatchObject({ exitCode: 0 });
+    expect(docker.state().asked).toEqual([]);
+  });
+
+  bothTest(
+    'an engine that does not answer: start fails, status has the last answer, stop says what is not known',
+    async () => {
+      const { project, docker, run } = await shop();
+      await using _project = project;
+      expect(await run('start')).toMatchObject({ exitCode: 0 });
+      docker.set({ mode: 'silent' });
+      const status = await run('status');
+      expect(status).toMatchObject({ exitCode: 3 });
+      expect(status.stdout).toMatch(/does not answer, so this is what it said .* ago/);
+      expect(status.stdout).toMatch(/\ndb +running/);
+      const force = await run('stop', '--force');
+      expect(force).toMatchObject({ exitCode: 4 });
+      expect(force.stdout).toMatch(/2 containers: not known, the engine .* does not answer/);
+      // Neither a process of the services nor one of docker is left.
+      expect(project.oracle.everything()).toEqual([]);
+      if (isFull) {
+        const start = await run('start');
+        expect(start).toMatchObject({ exitCode: 1 });
+        expect(start.stderr).toContain('does not answer');
+      }
+      docker.set({ mode: undefined });
+      expect(await run('stop')).toMatchObject({ exitCode: 0 });
+      expect(names(docker.state())).toEqual([]);
+    },
+  );
+
+  bothTest('what somebody else has started is refused, and never touched', async () => {
+    const { project, docker, run } = await shop({ project: 'shop' });
+    await using _project = project;
+    const labels = { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'db' };
+    const theirs = {
+      Id: 'b'.repeat(64),
+      Name: '/shop_db_1',
+      Created: '2026-01-01T00:00:00Z',
+      State: { Status: 'running' },
+      Config: { Image: 'x', Labels: labels },
+    };
+    docker.set({ containers: [theirs] });
+    const start = await run('start');
+    expect(start).toMatchObject({ exitCode: 5 });
+    expect(start.stderr).toMatch(/shop_db_1 \(bbbbbbbbbbbb, x, \d+ days old\)/);
+    expect(start.stderr).toContain('"adopt": "use"');
+    const harshest = ['stop', '--force', '--volumes'];
+    for (const words of isFull ? [['stop'], ['stop', '--containers'], harshest] : [harshest])
+      expect(await run(...words)).toMatchObject({ exitCode: 0 });
+    if (!isFull) return void expect(docker.state().containers).toEqual([theirs]);
+    const manifest = JSON.parse(readFileSync(project.file('.devctl.json'), 'utf8')) as object;
+    const containers = { project: 'shop', adopt: 'use', services: ['db'] };
+    project.write('.devctl.json', JSON.stringify({ ...manifest, containers }));
+    const used = await run('start');
+    expect(used, used.stderr).toMatchObject({ exitCode: 0 });
+    expect(used.stderr).toContain('db used, started by somebody else');
+    expect((await run('stop', '--force')).exitCode).toBe(0);
+    expect(docker.state().containers).toEqual([theirs]);
+    expect(docker.state().asked.join('\n')).not.toMatch(/^(stop|rm|kill|compose.* up)/m);
+  });
+
+  fullTest.each<[how: string, change: Parameters<StandInDocker['set']>[0], message: string]>([
+    ['compose was interrupted', { interrupt: true }, 'compose could not start the containers'],
+    [
+      'a container is unhealthy',
+      { becomes: { db: { Health: { Status: 'unhealthy' } } } },
+      'it is unhealthy',
+    ],
+    [
+      'a container exits',
+      { becomes: { db: { Status: 'exited', ExitCode: 7 } } },
+      'it exited with code 7',
+    ],
+  ])(
+    '%s: start fails before any service, and stop removes what came up',
+    async (_how, change, message) => {
+      const { project, docker, run } = await shop();
+      await using _project = project;
+      docker.set(change);
+      const start = await run('start');
+      expect(start).toMatchObject({ exitCode: 1 });
+      expect(start.stderr).toContain(message);
+      expect(start.stderr).not.toContain('starting web');
+      expect(docker.state().containers).toHaveLength(2);
+      expect(await run('stop')).toMatchObject({ exitCode: 0 });
+      expect(docker.state().containers).toEqual([]);
+    },
+  );
+
+  fullTest.each<[what: string, mode: 'denied' | 'down', says: string]>([
+    ['no permission', 'denied', 'permission denied'],
+    ['no engine', 'down', 'no Docker engine answers'],
+  ])(
+    '%s: exit code 1 with the way out; without "required" the services start',
+    async (_what, mode, says) => {
+      const { project, docker, run } = await shop();
+      await using _project = project;
+      docker.set({ mode });
+      const start = await run('start');
+      expect(start).toMatchObject({ exitCode: 1 });
+      expect(start.stderr).toContain(says);
+      expect(start.stderr).toMatch(/→ (sudo|start it)/);
+      const doctor = await run('doctor');
+      expect(doctor).toMatchObject({ exitCode: 1 });
+      expect(doctor.stdout).toMatch(new RegExp(`✗ containers.*${says}`));
+      const manifest = JSON.parse(readFileSync(project.file('.devctl.json'), 'utf8')) as object;
+      project.write(
+        '.devctl.json',
+        JSON.stringify({ ...manifest, containers: { required: false } }),
+      );
+      const without = await run('start');
+      expect(without).toMatchObject({ exitCode: 0 });
+      expect(without.stderr).toContain('the services start without them');
+      expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    },
+  );
+
+  fullTest('a start of one service brings up what it needs; of a lone one, nothing', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    expect(await run('start', 'lone')).toMatchObject({ exitCode: 0 });
+    expect(docker.state().asked).toEqual([]);
+    expect(await run('start', 'web')).toMatchObject({ exitCode: 0 });
+    expect(names(docker.state())).toEqual(['db']);
+    expect(await run('stop', 'web')).toMatchObject({ exitCode: 0 });
+    expect(names(docker.state())).toEqual(['db']);
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    expect(names(docker.state())).toEqual([]);
+  });
+
+  fullTest(
+    'a container with data in an unnamed volume is stopped and kept; --force removes it',
+    async () => {
+      const { project, docker, run } = await shop();
+      await using _project = project;
+      docker.set({ mounts: { db: ANONYMOUS } });
+      await run('start');
+      const stop = await run('stop');
+      expect(stop).toMatchObject({ exitCode: 0 });
+      expect(stop.stdout).toContain('container db (');
+      expect(stop.stdout).toContain('stopped, and kept');
+      expect([names(docker.state()), running(docker.state())]).toEqual([['db'], 0]);
+      expect(await run('start')).toMatchObject({ exitCode: 0 });
+      expect(await run('stop', '--force')).toMatchObject({ exitCode: 0 });
+      expect(names(docker.state())).toEqual([]);
+      expect(existsSync(record(project))).toBe(false);
+    },
+  );
+
+  fullTest('without .pids, and without the compose file, the label still finds them', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    await run('start');
+    await run('stop', 'web', 'lone');
+    rmSync(project.file('.pids'), { recursive: true });
+    rmSync(project.file('compose.yaml'));
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    expect(docker.state().containers).toEqual([]);
+  });
+
+  fullTest(
+    'also where the manifest has no containers any more: the state folder remembers them',
+    async () => {
+      const { project, docker, run } = await shop();
+      await using _project = project;
+      await run('start');
+      docker.set({ mode: 'down' });
+      project.write('.devctl.json', JSON.stringify({ services: { lone: service('sleeper') } }));
+      rmSync(project.file('.pids'), { recursive: true });
+      expect(await run('stop')).toMatchObject({ exitCode: 4 });
+      rmSync(project.file('.pids'), { recursive: true, force: true });
+      docker.set({ mode: undefined });
+      const other = await standInDocker(project);
+      const stop = await devctlWith(project, { env: other.env }, 'stop', '--json');
+      expect(stop, stop.stdout).toMatchObject({ exitCode: 0 });
+      expect([docker.state().containers, other.state().asked]).toEqual([[], []]);
+      expect(project.oracle.everything()).toEqual([]);
+      docker.set({ asked: [] });
+      for (const words of [['status'], ['stop', '--force']]) await run(...words);
+      expect(docker.state().asked).toEqual([]);
+    },
+  );
+
+  fullTest('containers without services: start, status, restart, stop', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    for (const manifest of [{ containers: {} }, { services: {}, containers: {} }]) {
+      project.write('.devctl.json', JSON.stringify(manifest));
+      expect((await run('check')).stdout).toContain('containers alone: no problems');
+      const start = await run('start', '--json');
+      expect(start, start.stderr).toMatchObject({ exitCode: 0 });
+      expect(JSON.parse(start.stdout)).toMatchObject({ services: [], containers: [{}, {}] });
+      expect(project.oracle.everything()).toEqual([]);
+      const status = await run('status');
+      expect(status).toMatchObject({ exitCode: 0 });
+      expect(status.stdout).toMatch(/^CONTAINER .*\ndb +running/);
+      expect(await run('restart')).toMatchObject({ exitCode: 0 });
+      expect(await run('up')).toMatchObject({ exitCode: 2 });
+      expect(await run('start', '--ttl', '1h')).toMatchObject({ exitCode: 2 });
+      expect(names(docker.state())).toEqual(['db', 'cache']);
+      expect(await run('stop')).toMatchObject({ exitCode: 0 });
+      expect(await run('status')).toMatchObject({ exitCode: 3 });
+      expect(names(docker.state())).toEqual([]);
+    }
+  });
+
+  fullTest('stop --containers ends the compose that a killed start has left at work', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    docker.set({ hangs: ' up ' });
+    const starting = startDevctl(project, { env: docker.env }, 'start', '--containers');
+    await until(() => docker.state().containers.length === 2);
+    starting.kill('SIGKILL');
+    await starting;
+    expect(project.oracle.everything()).toHaveLength(1);
+    expect(await run('stop', '--containers')).toMatchObject({ exitCode: 0 });
+    expect([docker.state().containers, project.oracle.everything()]).toEqual([[], []]);
+  });
+
+  fullTest('the engine of the start is asked, whatever DOCKER_HOST says then', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    await run('start');
+    const other = await standInDocker(project);
+    const stop = await devctlWith(project, { env: other.env }, 'stop');
+    expect(stop, stop.stdout).toMatchObject({ exitCode: 0 });
+    expect(docker.state().containers).toEqual([]);
+    expect(other.state().asked).toEqual([]);
+    await run('start');
+    docker.set({ id: 'ANOTHER' });
+    const lost = await run('stop', '--force');
+    expect(lost).toMatchObject({ exitCode: 4 });
+    expect(lost.stdout).toContain('another engine answers');
+    expect(existsSync(record(project))).toBe(true);
+  });
+
+  fullTest(
+    'a damaged record says that there were containers; that of another manifest is left alone',
+    async () => {
+      const { project, docker, run } = await shop();
+      await using _project = project;
+      await run('start');
+      const good = readFileSync(record(project), 'utf8');
+      project.write('.pids/containers.json', '{');
+      docker.set({ mode: 'down' });
+      expect(await run('stop')).toMatchObject({ exitCode: 4 });
+      docker.set({ mode: undefined });
+      project.write('.pids/containers.json', good);
+      const other = { services: { x: service('sleeper') }, containers: {} };
+      project.write('other.devctl.json', JSON.stringify(other));
+      expect(await run('stop', '--config', 'other.devctl.json')).toMatchObject({ exitCode: 0 });
+      expect(readFileSync(record(project), 'utf8')).toBe(good);
+      expect(names(docker.state())).toEqual(['db', 'cache']);
+      const refused = await run('start', '--containers', '--config', 'other.devctl.json');
+      expect(refused).toMatchObject({ exitCode: 1 });
+      expect(refused.stderr).toContain('another manifest');
+      expect(await run('stop')).toMatchObject({ exitCode: 0 });
+      expect(docker.state().containers).toEqual([]);
+    },
+  );
+
+  fullTest('up gives up what compose is at work on, and takes it down', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    docker.set({ becomes: { db: { Health: { Status: 'starting' } } } });
+    const up = startDevctl(project, { env: docker.env }, 'up');
+    await until(() => docker.state().containers.length === 2);
+    up.kill('SIGINT');
+    expect((await up).exitCode).toBe(130);
+    expect(docker.state().containers).toEqual([]);
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    expect(project.oracle.everything()).toEqual([]);
+  });
+
+  fullTest('what the engine refuses is left, and told', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    await run('start');
+    docker.set({ fails: 'rm ' });
+    const stop = await run('stop');
+    expect(stop).toMatchObject({ exitCode: 4 });
+    expect(stop.stdout).toMatch(/container db \(.*\) is left: docker: Error response from daemon/);
+    docker.set({ fails: undefined });
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+  });
+
+  fullTest('the containers alone: start, status, restart, stop', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    const doctor = await run('doctor');
+    expect(doctor.stdout).toMatch(
+      /✓ containers +an engine answers at .*\n✓ containers +compose is/,
+    );
+    expect((await run('__complete', '--', 'start', '--containers', '')).stdout).toContain('cache');
+    expect(await run('start', '--containers', 'db')).toMatchObject({ exitCode: 0 });
+    expect(names(docker.state())).toEqual(['db']);
+    expect((await run('status', '--containers')).stdout).toMatch(/\ndb +running/);
+    expect(await run('restart', '--containers')).toMatchObject({ exitCode: 0 });
+    expect(names(docker.state())).toEqual(['db', 'cache']);
+    expect(await run('stop', '--containers', 'cache')).toMatchObject({ exitCode: 0 });
+    expect(names(docker.state())).toEqual(['db']);
+    const stop = await run('stop', '--containers', '--json');
+    expect(JSON.parse(stop.stdout)).toMatchObject({ containers: { left: false } });
+    expect(docker.state().containers).toEqual([]);
+    expect(await run('start', '--containers', 'nothing')).toMatchObject({ exitCode: 2 });
+    expect(project.oracle.everything()).toEqual([]);
+  });
+});
