@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseFile, parseText } from '../../src/manifest/parse.ts';
+import { parseFile, parseText, withProperty } from '../../src/manifest/parse.ts';
 import { formatProblem } from '../../src/manifest/problem.ts';
 import {
   keyPositionOf,
