@@ -65,9 +65,13 @@ export async function upCommand(
   const manifest = await manifestToRun(project, options);
   if (manifest === null) return ExitCode.Failed;
   if (isContainersAlone(manifest)) {
-    throw new DevctlError('usage', `${manifest.file} has containers and no services to stay with`, {
-      hint: 'bring them up: devctl start; see what they write: devctl logs --follow',
-    });
+    throw new DevctlError(
+      'usage',
+      `up stays with services, and ${manifest.file} has containers alone`,
+      {
+        hint: 'bring them up: devctl start; see what they write: devctl logs --follow',
+      },
+    );
   }
   const choices = choicesOf(manifest);
   const selected = selectForStart(choices, names);

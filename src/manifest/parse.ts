@@ -171,7 +171,8 @@ function explainSyntax(error: ParseError['error'], seen: string): string {
 }
 
 /**
- * Adds a property to the object of a key at the top of a text, which must be well-formed. Everything else stays as it is.
+ * Adds a property to the object of a key at the top of a text, which must be well-formed. An object that is missing is
+ * added too. Everything else stays as it is.
  *
  * @param value JSON on one line
  */
@@ -179,6 +180,12 @@ export function withProperty(text: string, key: string, name: string, value: str
   const root = parseTree(text, [], { allowTrailingComma: true });
   const object = root?.children?.find(({ children }) => children?.[0]?.value === key)
     ?.children?.[1];
+  if (root?.type === 'object' && object === undefined) {
+    const start = root.offset + 1;
+    const added = `\n  ${JSON.stringify(key)}: { ${JSON.stringify(name)}: ${value} },`;
+    const rest = text.slice(start);
+    return `${text.slice(0, start)}${added}${/^\s/.test(rest) ? '' : '\n  '}${rest}`;
+  }
   if (object?.type !== 'object') throw new Error(`there is no object called ${key}`);
   const last = object.children?.at(-1);
   const at = last ? last.offset + last.length : object.offset + 1;

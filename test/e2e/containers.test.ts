@@ -222,6 +222,7 @@ describe('containers, with a docker that is a stand-in', () => {
       expect(stop.stdout).toContain('container db (');
       expect(stop.stdout).toContain('stopped, and kept');
       expect([names(docker.state()), running(docker.state())]).toEqual([['db'], 0]);
+      expect((await run('stop')).stdout).toContain('stopped, and kept');
       expect(await run('start')).toMatchObject({ exitCode: 0 });
       expect(await run('stop', '--force')).toMatchObject({ exitCode: 0 });
       expect(names(docker.state())).toEqual([]);
@@ -381,8 +382,14 @@ describe('containers, with a docker that is a stand-in', () => {
     expect(names(docker.state())).toEqual(['db', 'cache']);
     expect(await run('stop', '--containers', 'cache')).toMatchObject({ exitCode: 0 });
     expect(names(docker.state())).toEqual(['db']);
-    const stop = await run('stop', '--containers', '--json');
+    const mistyped = await run('stop', '--containers', 'dbb');
+    expect(mistyped).toMatchObject({ exitCode: 2 });
+    expect(mistyped.stderr).toContain('it has db, cache');
+    expect(names(docker.state())).toEqual(['db']);
+    // With the last container its network goes.
+    const stop = await run('stop', '--containers', 'db', '--json');
     expect(JSON.parse(stop.stdout)).toMatchObject({ containers: { left: false } });
+    expect(docker.state().networks).toEqual([]);
     expect(docker.state().containers).toEqual([]);
     expect(await run('start', '--containers', 'nothing')).toMatchObject({ exitCode: 2 });
     expect(project.oracle.everything()).toEqual([]);

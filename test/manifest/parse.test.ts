@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseFile, parseText } from '../../src/manifest/parse.ts';
+import { parseFile, parseText, withProperty } from '../../src/manifest/parse.ts';
 import { formatProblem } from '../../src/manifest/problem.ts';
 import {
   keyPositionOf,
@@ -165,4 +165,13 @@ test('any text gives a tree, or problems with positions inside the text, and nev
     }),
     { numRuns: 500 },
   );
+});
+
+test.each<[before: string, after: string]>([
+  ['{"services": {"a": 1}}', '{"services": {"a": 1, "x": 2}}'],
+  ['{"containers": {}}', '{\n  "services": { "x": 2 },\n  "containers": {}}'],
+  ['{\n  // mine\n}', '{\n  "services": { "x": 2 },\n  // mine\n}'],
+])('a property is added to %j, and its object where that is missing', (before, after) => {
+  expect(withProperty(before, 'services', 'x', '2')).toBe(after);
+  expect(parseText(after, 'x.json').problems).toEqual([]);
 });

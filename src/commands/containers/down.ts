@@ -52,7 +52,7 @@ export async function stopContainersOnly(
 export async function statusOfContainers(options: ContainersOptions): Promise<number> {
   const containers = await readContainers(openProject({ config: options.config }));
   if (options.json) printJson({ containers });
-  else if (containers === null) process.stdout.write('no containers of this project are there\n');
+  else if (containers === null) process.stdout.write('no containers of this project are known\n');
   else {
     const lines = containersLines(containers, themeFor(process.stdout, options.color));
     process.stdout.write(lines.map((line) => `${line}\n`).join(''));
