@@ -32,9 +32,20 @@ async function readPackage(root, folder) {
   };
 }
 
+/** Writes the licences, with terms that several packages share once below all of their copyright lines. */
 export function licenceText(packages) {
-  const sections = packages.map(
-    ({ name, version, licence, text }) => `${name} ${version} (${licence})\n\n${text}\n`,
+  const byTerms = new Map();
+  for (const { name, version, licence, text } of packages) {
+    const begin = text.search(/^(Permission|Redistribution) /m);
+    const [heading, terms] = begin < 0 ? ['', text] : [text.slice(0, begin), text.slice(begin)];
+    const key = terms.replaceAll(/[\s*]+/g, ' ');
+    const group = byTerms.get(key) ?? { terms, packages: [] };
+    byTerms.set(key, group);
+    const lines = heading.split('\n').filter((line) => line.trim() !== '');
+    group.packages.push([`${name} ${version} (${licence})`, ...lines].join('\n'));
+  }
+  const sections = [...byTerms.values()].map(
+    ({ terms, packages: named }) => `${named.join('\n\n')}\n\n${terms}\n`,
   );
   return ['devctl contains code of these packages.\n', ...sections].join(`\n${'-'.repeat(80)}\n\n`);
 }
