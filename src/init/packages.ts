@@ -1,4 +1,5 @@
 import { fieldsOf } from '../plain-values.ts';
+import { whyCallsDevctl } from './own-calls.ts';
 import {
   installCommand,
   type PackageManager,
@@ -16,7 +17,6 @@ import {
 } from './proposal.ts';
 import { below, nameOfFolder, type Repository, textsOf } from './repository.ts';
 import {
-  callsDevctl,
   delegatesToFolders,
   type Part,
   runsCompose,
@@ -86,7 +86,7 @@ function readPackage(repository: Repository, one: Package, isAbove: boolean): Re
   const { scripts, path } = one;
   const notes: string[] = [];
   const isTaken = (what: string, text: string): boolean => {
-    const why = whyNotTaken(text, repository, isAbove);
+    const why = whyNotTaken(text, repository, one.folder, isAbove);
     if (why !== null) notes.push(`${path}: ${what} is not taken: ${why}`);
     return why === null;
   };
@@ -112,9 +112,14 @@ function readPackage(repository: Repository, one: Package, isAbove: boolean): Re
   return { services: [...services, ...watches], oneOffs: testsOf(one, repository), notes };
 }
 
-function whyNotTaken(text: string, repository: Repository, isAbove: boolean): string | null {
-  if (callsDevctl(text, repository.texts))
-    return 'it calls devctl, and would start itself for ever';
+function whyNotTaken(
+  text: string,
+  repository: Repository,
+  folder: string,
+  isAbove: boolean,
+): string | null {
+  const calls = whyCallsDevctl(repository, folder, text);
+  if (calls !== null) return calls;
   if (runsManager(text)) return 'it runs another manager of processes';
   if (runsCompose(text)) return 'it brings up containers';
   if (isAbove && delegatesToFolders(text))
@@ -191,7 +196,7 @@ function testsOf(
       ? `${manager.name} test`
       : runScript(manager, script);
   return TESTS.filter(isReal)
-    .filter((script) => !callsDevctl(wholeText(scripts, script), repository.texts))
+    .filter((script) => whyCallsDevctl(repository, folder, wholeText(scripts, script)) === null)
     .map((script) => ({
       command: `${folder === '.' ? '' : `cd ${folder} && `}${run(script)}`,
       from: `${path}: scripts.${script}`,

@@ -2,7 +2,6 @@ import { fieldsOf, textOfScalar } from '../plain-values.ts';
 import { readExportedLiteral } from './literal.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
 import { below, listOfTexts, type Repository, textsOf } from './repository.ts';
-import { callsDevctl } from './script-text.ts';
 
 /** Reads pm2's ecosystem file: JSON, YAML, or a `module.exports` that is a literal. No code is run. */
 export function readEcosystem(repository: Repository, file: string): Reading {
@@ -21,10 +20,6 @@ export function readEcosystem(repository: Repository, file: string): Reading {
     const command = commandOf(app);
     if (command === null) {
       notes.push(`${file}: ${name} is not taken: its script is computed, and init runs no code`);
-      return [];
-    }
-    if (callsDevctl(command, repository.texts)) {
-      notes.push(`${file}: ${name} is not taken: it calls devctl, and would start itself for ever`);
       return [];
     }
     return [toService(file, index, name, command, app)];

@@ -7,7 +7,6 @@ import {
   toServiceName,
 } from './proposal.ts';
 import { below, listOfTexts, type Repository, textsOf } from './repository.ts';
-import { callsDevctl } from './script-text.ts';
 
 /** Reads process-compose.yaml: `processes`, with their dependencies, probes, restarts and shutdowns. */
 export function readProcessCompose(repository: Repository, file: string): Reading {
@@ -18,10 +17,7 @@ export function readProcessCompose(repository: Repository, file: string): Readin
   const taken = processes.filter(([name, value]) => {
     const command = textOfScalar(fieldsOf(value).command);
     if (command === null) notes.push(`${file}: ${name} is not taken: it has no command`);
-    else if (callsDevctl(command, repository.texts))
-      notes.push(`${file}: ${name} is not taken: it calls devctl, and would start itself for ever`);
-    else return true;
-    return false;
+    return command !== null;
   });
   const names = new Map(taken.map(([name]) => [name, toServiceName(name)]));
   const services = taken.map(([name, value]) =>

@@ -1,3 +1,5 @@
+import { readPattern } from '../patterns/pattern.ts';
+
 /** The scripts of one package.json, by name. */
 export type Scripts = Readonly<Record<string, string>>;
 
@@ -25,27 +27,6 @@ export function wholeText(scripts: Scripts, name: string): string {
     queue.push(...around, ...calledScripts(scripts, scripts[one] ?? ''));
   }
   return [...seen].map((one) => scripts[one] ?? '').join('\n');
-}
-
-/**
- * Tells whether a command calls devctl, itself or through a file of the repository: as a service it would start
- * itself for ever.
- *
- * @param files the texts of scripts of the repository, by path
- */
-export function callsDevctl(text: string, files: ReadonlyMap<string, string>): boolean {
-  const seen = new Set<string>();
-  const queue = [text];
-  for (const one of queue) {
-    if (/(?:^|[^\w@.-])devctl(?:\.js)?(?![\w-])/.test(one)) return true;
-    for (const [path, content] of files) {
-      const file = path.split('/').at(-1) ?? path;
-      if (!/\.(?:sh|bash)$/.test(file) || seen.has(path) || !one.includes(file)) continue;
-      seen.add(path);
-      queue.push(content);
-    }
-  }
-  return false;
 }
 
 const MONOREPO_TOOL =
@@ -149,15 +130,21 @@ function partsOfConcurrently(scripts: Scripts, words: readonly string[]): readon
 
 /** The scripts that a pattern such as `dev:*` means, or `dev:**`. */
 function matchingScripts(scripts: Scripts, pattern: string): readonly string[] {
-  if (!pattern.includes('*')) return Object.hasOwn(scripts, pattern) ? [pattern] : [];
+  return matchingNames(Object.keys(scripts), pattern);
+}
+
+/** The names that a pattern such as `dev:*` means, or `dev:**`; without a star it is a name. */
+export function matchingNames(names: readonly string[], pattern: string): readonly string[] {
+  if (!pattern.includes('*')) return names.filter((name) => name === pattern);
+  // Everything: a file pattern of another program.
+  if (!/^[\w-]/.test(pattern)) return [];
   const source = pattern
     .split(/(\*\*?)/)
-    .map((part) =>
-      part === '**' ? '.+' : part === '*' ? '[^:]+' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'),
-    )
+    .map((part) => (part === '**' ? '.+' : part === '*' ? '[^:]+' : quotedPattern(part)))
     .join('');
-  const matcher = new RegExp(`^${source}$`);
-  return Object.keys(scripts).filter((name) => matcher.test(name));
+  const reading = readPattern(`^${source}$`);
+  if (reading.kind !== 'pattern') return [];
+  return names.filter((name) => reading.pattern.test(name) === true);
 }
 
 /** The words of a simple command line; null where the shell would have more to say: pipes, variables, several commands. */
@@ -175,4 +162,9 @@ function wordsOf(text: string): readonly string[] | null {
     else words.push(part);
   }
   return words;
+}
+
+/** A text as a regular expression that matches it alone. */
+export function quotedPattern(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

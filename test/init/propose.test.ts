@@ -75,6 +75,85 @@ test.each([
   expect(notes.join('\n')).toMatch(/scripts\.dev is not taken: it calls devctl/);
 });
 
+test.each<[string, Record<string, unknown>]>([
+  ['npm with an option', scripts({ dev: 'npm -s run services', services: 'devctl start' })],
+  ['node --run', scripts({ dev: 'node --run services', services: 'devctl start' })],
+  ['run-s', scripts({ dev: 'run-s services web', services: 'devctl start', web: 'vite' })],
+  [
+    'a pattern that cannot be taken apart',
+    scripts({ dev: 'concurrently "npm:dev:*" > $LOG', 'dev:all': 'devctl up' }),
+  ],
+  ['a hook of a called script', scripts({ dev: 'npm run a', a: 'vite', prea: 'devctl start' })],
+  ['the root, by --prefix', scripts({ up: 'devctl up', start: 'npm --prefix . run up' })],
+  [
+    'a package, through turbo',
+    {
+      ...scripts({ dev: 'turbo run dev' }, { workspaces: ['apps/*'] }),
+      'apps/web/package.json': { scripts: { dev: 'devctl up' } },
+    },
+  ],
+  [
+    'the root, from a package',
+    {
+      ...scripts({ services: 'devctl up' }, { workspaces: ['apps/*'] }),
+      'apps/web/package.json': { scripts: { dev: 'npm -w ../.. run services' } },
+    },
+  ],
+  ['a program without an extension', { ...scripts({ dev: './bin/up' }), 'bin/up': 'devctl up' }],
+  [
+    'a program that a program runs',
+    { ...scripts({ dev: 'sh tools/a.sh' }), 'tools/a.sh': './b.bash', 'tools/b.bash': 'devctl up' },
+  ],
+  [
+    'a launcher in JavaScript',
+    { ...scripts({ dev: 'node dev.mjs' }), 'dev.mjs': "spawn('npx', ['devctl', 'up'])" },
+  ],
+  [
+    'a Makefile',
+    { ...scripts({ dev: 'make dev' }), Makefile: 'dev: db\n\tvite\ndb:\n\tdevctl start db\n' },
+  ],
+  ['a Procfile', { ...scripts({ up: 'devctl up' }), Procfile: 'web: yarn up\n' }],
+  ['mprocs', { ...scripts({ up: 'devctl up' }), 'mprocs.yaml': 'procs: {a: {shell: npm run up}}' }],
+  [
+    'process-compose',
+    {
+      'process-compose.yaml': 'processes: {a: {command: ./up.sh}}',
+      'up.sh': 'exec npx devctl up',
+    },
+  ],
+  ['pm2', { 'ecosystem.json': { apps: [{ script: 'up.sh' }] }, 'up.sh': 'devctl up' }],
+  [
+    'nx',
+    {
+      'nx.json': {},
+      'apps/a/project.json': { targets: { serve: { options: { commands: ['devctl up'] } } } },
+    },
+  ],
+])('what calls devctl further away is not taken either: %s', (_name, files) => {
+  const { services, notes } = proposeFor(files);
+  expect(services).toEqual([]);
+  expect(notes.join('\n')).toMatch(/ is not taken: it calls devctl/);
+});
+
+test.each<[string, Record<string, unknown>]>([
+  ['its records and its file', scripts({ dev: 'rm -rf .devctl.json devctl.log && vite' })],
+  ['a folder of that name', scripts({ dev: 'node devctl/server.js' })],
+  ['a comment', { ...scripts({ dev: 'sh dev.sh' }), 'dev.sh': '# or: devctl up\nvite\n' }],
+  [
+    'another script beside it',
+    scripts({ up: 'devctl up', dev: 'npm run dev:web', 'dev:web': 'vite' }),
+  ],
+  [
+    'the same name in another package',
+    {
+      ...scripts({ dev: 'devctl up' }, { workspaces: ['apps/*'] }),
+      'apps/web/package.json': { scripts: { dev: 'npm run gen && vite', gen: 'x' } },
+    },
+  ],
+])('what only looks like a call of devctl is taken: %s', (_name, files) => {
+  expect(proposeFor(files).services).toHaveLength(1);
+});
+
 test.each([
   ['another manager', { dev: 'pm2 start x.js', start: 'node x.js' }, 'another manager'],
   ['containers', { dev: 'docker compose up', start: 'node x.js' }, 'containers'],
