@@ -116,7 +116,8 @@ export function collectRepository(root: string): Repository {
     collector.readAll(folder, filesOfScripts(collector.documents, folder));
   }
   collector.readPrograms(folders);
-  const { texts, documents, present, problems } = collector;
+  const { texts, documents, present } = collector;
+  const problems = [...new Set(collector.problems)];
   return { name: basename(root) || 'project', folders, texts, documents, present, problems };
 }
 

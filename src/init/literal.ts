@@ -157,7 +157,8 @@ class LiteralReader {
 /** Replaces comments by blanks; texts in quotes stay. */
 function withoutComments(source: string): string {
   return source.replace(
-    /("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,
+    // What is not closed goes to the end, so that no text takes longer than its length.
+    /("(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?|`(?:[^`\\]|\\[\s\S])*`?)|\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*/g,
     (_all, quoted: string | undefined) => quoted ?? ' ',
   );
 }

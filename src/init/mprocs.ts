@@ -1,4 +1,4 @@
-import { fieldsOf, textOfScalar } from '../plain-values.ts';
+import { fieldsOf, ownValue, textOfScalar } from '../plain-values.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
 import { below, listOfTexts, type Repository, textsOf } from './repository.ts';
 
@@ -18,7 +18,7 @@ export function readMprocs(repository: Repository, file: string): Reading {
     const text = typeof command === 'string' ? command : command.join(' ');
     const env = textsOf(proc.env);
     const cwd = folderOf(textOfScalar(proc.cwd));
-    const signal = SIGNALS[String(proc.stop)];
+    const signal = ownValue(SIGNALS, proc.stop);
     return [
       {
         name: toServiceName(name),

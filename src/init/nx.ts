@@ -1,5 +1,6 @@
 import { fieldsOf, textOfScalar } from '../plain-values.ts';
 import { whyCallsDevctl } from './own-calls.ts';
+import { shellWord } from './package-manager.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
 import { below, listOfTexts, nameOfFolder, type Repository } from './repository.ts';
 
@@ -28,8 +29,7 @@ export function readNxProjects(
     const name = textOfScalar(project.name) ?? nameOfFolder(repository, folder);
     const port = portOf(fieldsOf(targets[target]));
     const options = fieldsOf(fieldsOf(targets[target]).options);
-    const run = /^[\w@./-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
-    const command = `npx --no-install nx run ${run}:${target}`;
+    const command = `npx --no-install nx run ${shellWord(`${name}:${target}`)}`;
     return [
       {
         name: toServiceName(name),

@@ -35,8 +35,12 @@ export function packageManagerOf(repository: Repository, folder = '.'): PackageM
 
 /** The command line of a script. */
 export function runScript({ name }: PackageManager, script: string): string {
-  const word = /^[\w:.-]+$/.test(script) ? script : `'${script.replaceAll("'", `'\\''`)}'`;
-  return `${name} run ${word}`;
+  return `${name} run ${shellWord(script)}`;
+}
+
+/** A text as one word of a command line. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** The command that installs the packages. */

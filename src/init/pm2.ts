@@ -1,5 +1,6 @@
 import { fieldsOf, textOfScalar } from '../plain-values.ts';
 import { readExportedLiteral } from './literal.ts';
+import { shellWord } from './package-manager.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
 import { below, listOfTexts, type Repository, textsOf } from './repository.ts';
 
@@ -96,9 +97,5 @@ function partOf(value: unknown): string | null {
   if (!Array.isArray(value)) return textOfScalar(value);
   const words = listOfTexts(value);
   if (words.length < value.length) return null;
-  return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : quoted(word))).join(' ');
-}
-
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
+  return words.map(shellWord).join(' ');
 }

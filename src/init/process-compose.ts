@@ -1,4 +1,4 @@
-import { fieldsOf, textOfScalar } from '../plain-values.ts';
+import { fieldsOf, ownValue, textOfScalar } from '../plain-values.ts';
 import {
   type Condition,
   NOTHING,
@@ -12,6 +12,8 @@ import { below, listOfTexts, type Repository, textsOf } from './repository.ts';
 export function readProcessCompose(repository: Repository, file: string): Reading {
   const document = fieldsOf(repository.documents.get(file));
   const shared = variablesOf(document.environment);
+  // process-compose reads it by itself.
+  const envFile = repository.texts.has('.env') ? { envFile: '.env' } : {};
   const notes: string[] = [];
   const processes = Object.entries(fieldsOf(document.processes));
   const taken = processes.filter(([name, value]) => {
@@ -20,9 +22,10 @@ export function readProcessCompose(repository: Repository, file: string): Readin
     return command !== null;
   });
   const names = new Map(taken.map(([name]) => [name, toServiceName(name)]));
-  const services = taken.map(([name, value]) =>
-    toService(file, name, fieldsOf(value), shared, names),
-  );
+  const services = taken.map(([name, value]) => ({
+    ...toService(file, name, fieldsOf(value), shared, names),
+    ...envFile,
+  }));
   return { ...NOTHING, services: withTasks(services), notes };
 }
 
@@ -52,7 +55,7 @@ function toService(
   const dependsOn = dependenciesOf(process.depends_on, names);
   const ready = readyOf(process);
   const availability = fieldsOf(process.availability);
-  const restart = { always: 'always', on_failure: 'on-failure' }[String(availability.restart)];
+  const restart = ownValue(RESTARTS, availability.restart);
   const stop = stopOf(fieldsOf(process.shutdown));
   return {
     name: names.get(name) ?? toServiceName(name),
@@ -61,7 +64,7 @@ function toService(
     ...(Object.keys(env).length > 0 ? { env } : {}),
     ...(ready === null ? {} : { ready }),
     ...(Object.keys(dependsOn).length > 0 ? { dependsOn } : {}),
-    ...(restart === undefined ? {} : { restart: restart as 'always' | 'on-failure' }),
+    ...(restart === undefined ? {} : { restart }),
     ...(Object.keys(stop).length > 0 ? { stop } : {}),
     ...(process.disabled === true ? { autostart: false as const } : {}),
     from: `${file}: processes.${name}`,
@@ -69,6 +72,11 @@ function toService(
     text: command,
   };
 }
+
+const RESTARTS: Readonly<Record<string, 'always' | 'on-failure'>> = {
+  always: 'always',
+  on_failure: 'on-failure',
+};
 
 const CONDITIONS: Readonly<Record<string, Condition>> = {
   process_started: 'started',
@@ -84,7 +92,7 @@ function dependenciesOf(
 ): Readonly<Record<string, Condition>> {
   const entries = Object.entries(fieldsOf(value)).flatMap(([name, one]) => {
     const known = names.get(name);
-    const condition = CONDITIONS[String(fieldsOf(one).condition)] ?? 'started';
+    const condition = ownValue(CONDITIONS, fieldsOf(one).condition) ?? 'started';
     return known === undefined ? [] : [[known, condition] as const];
   });
   return Object.fromEntries(entries);

@@ -1,3 +1,4 @@
+import { DEVCTL } from '../own-command.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
 import type { Repository } from './repository.ts';
 
@@ -33,7 +34,7 @@ export function readProcfile(repository: Repository, file: string): Reading {
       ...(envFile === null ? {} : { envFile }),
       ...(isTask ? { autostart: false as const, oneShot: true as const } : {}),
       from: `${file}: ${name}`,
-      notes: isTask ? ['a release phase: only with devctl start release'] : [],
+      notes: isTask ? [`a release phase: only with ${DEVCTL} start release`] : [],
       text: command,
     };
   });

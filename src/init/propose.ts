@@ -68,10 +68,17 @@ const MANAGER_FILES: readonly (readonly [file: string, read: Reader])[] = [
 /** The production processes of Heroku: they count where nothing says how to develop. */
 const LAST: readonly (readonly [file: string, read: Reader])[] = [['Procfile', readProcfile]];
 
+/** More services than that are no project that anybody has written. */
+const MOST_SERVICES = 200;
+
 /** Proposes services for a repository. */
 export function propose(repository: Repository): Proposal {
   const main = readMain(repository);
-  const valid = main.services.flatMap((service) => toValidService(service) ?? []);
+  const all = main.services.flatMap((service) => toValidService(service) ?? []);
+  const valid = all.slice(0, MOST_SERVICES);
+  const cut = all
+    .slice(MOST_SERVICES)
+    .map(({ from }) => `${from} is not taken: there are too many`);
   const around = joined([
     ...START_SCRIPTS.map((file) => readStartScript(repository, file)),
     { ...NOTHING, notes: repository.problems },
@@ -86,7 +93,7 @@ export function propose(repository: Repository): Proposal {
     services,
     containers,
     oneOffs: main.oneOffs,
-    notes: [...new Set([...main.notes, ...compose.notes, ...around.notes])],
+    notes: [...new Set([...main.notes, ...cut.slice(0, 3), ...compose.notes, ...around.notes])],
     sources: [...sources],
     install: missingInstall(repository),
   };

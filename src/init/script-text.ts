@@ -61,6 +61,8 @@ export interface Part {
   readonly script: string | null;
   readonly command: string;
   readonly name: string | null;
+  /** Variables that stand before the program that runs them side by side. */
+  readonly env: Scripts;
 }
 
 /**
@@ -72,22 +74,32 @@ export function sideBySide(scripts: Scripts, text: string): readonly Part[] | nu
   if (words === null) return null;
   const start = words.findIndex((word) => !/^\w+=/.test(word) && !/^(?:cross-env|npx)$/.test(word));
   const [program = '', ...rest] = words.slice(Math.max(start, 0));
+  const env = Object.fromEntries(
+    words.slice(0, Math.max(start, 0)).flatMap((word) => {
+      const at = word.indexOf('=');
+      return at > 0 ? [[word.slice(0, at), word.slice(at + 1)] as const] : [];
+    }),
+  );
   const isAll = /^npm-run-all2?$/.test(program);
   if (isAll && !rest.some((word) => /^(?:-p|--parallel)$/.test(word))) return null;
   // A sequence before the parallel part would be lost.
   if (isAll && rest.some((word) => /^(?:-s|--sequential|--serial)$/.test(word))) return null;
   if (isAll && !/^(?:-p|--parallel)$/.test(rest.find((word) => !/^-[lnr]$/.test(word)) ?? ''))
     return null;
-  if (program === 'run-p' || isAll) return partsOfScripts(scripts, rest);
+  if (program === 'run-p' || isAll) return partsOfScripts(scripts, rest, env);
   if (!/^(?:concurrently|conc)$/.test(program)) return null;
-  return partsOfConcurrently(scripts, rest);
+  return partsOfConcurrently(scripts, rest, env);
 }
 
-function partsOfScripts(scripts: Scripts, words: readonly string[]): readonly Part[] | null {
+function partsOfScripts(
+  scripts: Scripts,
+  words: readonly string[],
+  env: Scripts,
+): readonly Part[] | null {
   const names = words.filter((word) => !word.startsWith('-'));
   const found = names.map((name) => matchingScripts(scripts, name));
   if (found.some((matching) => matching.length === 0)) return null;
-  return [...new Set(found.flat())].map((script) => ({ script, command: '', name: null }));
+  return [...new Set(found.flat())].map((script) => ({ script, command: '', name: null, env }));
 }
 
 /** Options of concurrently that take a value. */
@@ -96,7 +108,11 @@ const VALUED =
 const BARE =
   /^(?:--timings|--handle-input|-i|-k|--kill-others|--kill-others-on-fail|-r|--raw|-g|--group|--no-color|-P|--passthrough-arguments)$/;
 
-function partsOfConcurrently(scripts: Scripts, words: readonly string[]): readonly Part[] | null {
+function partsOfConcurrently(
+  scripts: Scripts,
+  words: readonly string[],
+  env: Scripts,
+): readonly Part[] | null {
   const commands: string[] = [];
   let names: readonly string[] = [];
   for (let at = 0; at < words.length; at += 1) {
@@ -122,10 +138,13 @@ function partsOfConcurrently(scripts: Scripts, words: readonly string[]): readon
         script,
         command: '',
         name: matching.length === 1 ? name : null,
+        env,
       }));
-    return [{ script: null, command, name }];
+    return [{ script: null, command, name, env }];
   });
-  return parts.length > 1 ? parts : null;
+  // A short form that names no script of this package is no command of its own.
+  const isShort = parts.some(({ command }) => /^(?:npm|pnpm|yarn|bun|node|deno):/.test(command));
+  return parts.length > 1 && !isShort ? parts : null;
 }
 
 /** The scripts that a pattern such as `dev:*` means, or `dev:**`. */

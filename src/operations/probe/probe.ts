@@ -9,6 +9,7 @@ import { DevctlError } from '../../errors.ts';
 import { tailLog } from '../../logs/tail.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
 import { choicesOf, selectForStart } from '../../manifest/select.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { httpProbe } from '../../services/probes/http.ts';
@@ -73,7 +74,7 @@ export async function probeServices(
   const look = await lookAtProject(host, folder);
   if (look.claims.length > 0 || look.state.records.length > 0)
     throw new DevctlError('usage', 'the project runs, and a probe would disturb it', {
-      hint: 'stop it first: devctl stop',
+      hint: `stop it first: ${DEVCTL} stop`,
     });
   return new ProbeSession(host, folder, withoutWaiting(manifest), options).run(names);
 }
