@@ -644,7 +644,7 @@ test('a link that leads out of the repository, a FIFO and a folder in the place 
   symlinkSync('package.json', join(root, 'dev.sh'));
   const { texts, problems } = collectRepository(root);
   expect([...texts.keys()].sort()).toEqual(['dev.sh', 'package.json']);
-  expect(problems.sort()).toEqual([
+  expect(problems.toSorted()).toEqual([
     '.env is not a regular file',
     'Procfile is not read: it is a link that leads out of here',
     'config/puma.rb is not read: it is a link that leads out of here',
