@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctlWith } from '../support/devctl.ts';
-import { fullTest, isFull } from '../support/sets.ts';
+import { fullTest, isFull, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -27,6 +27,15 @@ if (name !== 'worker') setInterval(() => {}, 60_000);
 };
 
 const COMMANDS = ['web', 'worker', 'after', 'clock'];
+
+const ENV = { GREETING: 'hello', QUOTED: 'with blanks', isInProject: true };
+
+const EXPECTED = [
+  { name: 'web', args: ['two words', 'hello', 'with', 'blanks'], PORT: '5000', ...ENV },
+  { name: 'worker', args: ['a  b'], PORT: '5100', ...ENV },
+  { name: 'after', args: ['sub', ';', 'q"uote'], PORT: '5100', ...ENV },
+  { name: 'clock', args: ['--x=1', '*.none'], PORT: '5200', ...ENV },
+];
 
 /** Runs the Procfile under one program until all commands have reported, and returns what they say. */
 type Runner = (project: TemporaryProject, reports: string) => Promise<void>;
@@ -62,22 +71,22 @@ const OTHERS: readonly (readonly [what: string, program: string, run: Runner])[]
   ],
 ];
 
+test('a Procfile starts its commands under devctl, with the PORT of foreman and .env', async () => {
+  expect(await reportsOf(underDevctl)).toEqual(EXPECTED);
+});
+
 for (const [what, program, run] of OTHERS) {
   const isThere =
     spawnSync(program, ['--version'], { env: cleanEnvironment() }).error === undefined;
   if (isFull && !isThere)
     process.stderr.write(`\nSKIPPED: a Procfile under ${what}: no ${program} on the PATH\n\n`);
-  fullTest(
-    `the same Procfile starts the same commands under devctl and ${what}`,
-    async ({ skip }) => {
-      if (!isThere) skip(`no ${program} on the PATH`);
-      const own = await reportsOf(underDevctl);
-      const theirs = await reportsOf(run);
-      const expected = program === 'mprocs' ? own.map(({ PORT: _none, ...rest }) => rest) : own;
-      expect(theirs).toEqual(expected);
-      expect(own.map(({ PORT }) => PORT)).toEqual(['5000', '5100', '5100', '5200']);
-    },
-  );
+  fullTest(`the same Procfile starts the same commands under ${what}`, async ({ skip }) => {
+    if (!isThere) skip(`no ${program} on the PATH`);
+    const expected = EXPECTED.map(({ PORT, ...rest }) =>
+      program === 'mprocs' ? rest : { ...rest, PORT },
+    );
+    expect(await reportsOf(run)).toEqual(expected);
+  });
 }
 
 async function reportsOf(run: Runner): Promise<readonly Record<string, unknown>[]> {
