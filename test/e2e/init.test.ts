@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { devctl, devctlWith } from '../support/devctl.ts';
+import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { eachMode, fullTest, test } from '../support/sets.ts';
 import { standInDocker } from '../support/stand-in-docker.ts';
@@ -130,7 +130,6 @@ test('up without a manifest runs what is found only when it is told to, leaves n
   });
   expect(project.oracle.everything()).toEqual([]);
 
-  const { startDevctl } = await import('../support/devctl.ts');
   const up = startDevctl(project, { env }, 'up', '--yes', '--no-prefix');
   await until(() => project.oracle.processes().length >= 3);
   await until(async () => {
@@ -186,5 +185,29 @@ setTimeout(() => console.log('up'), 10);
     });
     expect(await devctlWith(project, { env }, 'stop')).toMatchObject({ exitCode: 0 });
     expect(project.oracle.everything()).toEqual([]);
+  },
+);
+
+fullTest(
+  'init --probe: a task that does not end is ended by Ctrl-C, and nothing is left or written',
+  async () => {
+    await using project = await temporaryProject(undefined, {
+      'process-compose.yaml': `processes:
+  first: {command: exit 0}
+  task: {command: sleep 300, depends_on: {first: {condition: process_completed_successfully}}}
+  api: {command: sleep 300, depends_on: {task: {condition: process_completed_successfully}}}
+`,
+    });
+    const probe = startDevctl(project, {}, 'init', '--probe', '--yes');
+    await until(() =>
+      project.oracle.processes().some(({ argv }) => argv.join(' ').includes('sleep 300')),
+    );
+    probe.kill('SIGINT');
+    const ended = await probe;
+    expect(ended.exitCode).toBe(1);
+    expect(ended.stderr).toMatch(/probing first\n.*probing task\n[\s\S]*was interrupted/);
+    expect(ended.stderr).not.toContain('probing api');
+    expect(project.oracle.everything()).toEqual([]);
+    expect(existsSync(project.file('.devctl.json'))).toBe(false);
   },
 );
