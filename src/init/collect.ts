@@ -199,8 +199,11 @@ class Collector {
 
   /** Null: there is nothing, or its links go in a circle. */
   #realPath(path: string): string | null {
+    const file = join(this.#root, path);
+    // Most files do not exist, and an exception for each takes its time.
+    if (!existsSync(file)) return null;
     try {
-      return realpathSync(join(this.#root, path));
+      return realpathSync.native(file);
     } catch {
       return null;
     }
