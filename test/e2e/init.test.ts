@@ -67,7 +67,7 @@ eachMode<[string, readonly string[]]>([
     expect(written.stdout).toMatch(/next: npx --no-install devctl start$/);
     expect(await run('check')).toMatchObject({ exitCode: 0 });
     const started = await run('start', '--json');
-    expect({ code: started.exitCode, stderr: started.stderr }).toMatchObject({ code: 0 });
+    expect({ ...started, exitCode: 0 }).toEqual(started);
     const up = JSON.parse(started.stdout).services.map((one: { name: string }) => one.name);
     expect(up.sort()).toEqual([...services].sort());
     const images = name === 'compose-node' ? ['postgres', 'redis'] : [];

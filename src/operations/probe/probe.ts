@@ -117,6 +117,8 @@ class ProbeSession {
   readonly #folder: ProjectFolder;
   readonly #manifest: ResolvedManifest;
   readonly #tasks: ReadonlySet<string>;
+  /** Services of which a port is known already: a slow one must not count as one without a port. */
+  readonly #listeners: ReadonlySet<string>;
   readonly #options: ProbeOptions;
   readonly #seen = new Map<string, ShownByRun>();
 
@@ -129,8 +131,11 @@ class ProbeSession {
     this.#host = host;
     this.#folder = folder;
     this.#manifest = withoutWaiting(manifest);
-    const { services } = manifest;
-    this.#tasks = new Set(Object.keys(services).filter((name) => services[name]?.oneShot));
+    const services = Object.entries(manifest.services);
+    const named = (test: (service: ResolvedService) => boolean): ReadonlySet<string> =>
+      new Set(services.flatMap(([name, service]) => (test(service) ? [name] : [])));
+    this.#tasks = named(({ oneShot }) => oneShot);
+    this.#listeners = named(({ ports }) => ports.length > 0);
     this.#options = options;
   }
 
@@ -212,6 +217,8 @@ class ProbeSession {
     const beganAtMs = this.#host.nowMs();
     let last = '';
     let sinceMs = beganAtMs;
+    let toldAtMs: number | null = null;
+    const portlessMs = this.#listeners.has(name) ? OBSERVED_MS : PORTLESS_MS;
     let ports: readonly number[] = [];
     for (;;) {
       const look = await lookAtProject(this.#host, this.#folder);
@@ -221,9 +228,11 @@ class ProbeSession {
       const nowMs = this.#host.nowMs();
       if (ports.join() !== last) sinceMs = nowMs;
       last = ports.join();
-      const isReady = nowMs - sinceMs >= TOLD_MS && saysReady(await this.#lines(name));
+      // From the line on, because a port that opens with it was not in the look before.
+      if (toldAtMs === null && saysReady(await this.#lines(name))) toldAtMs = nowMs;
+      const isTold = toldAtMs !== null && nowMs - toldAtMs >= TOLD_MS;
       const isSteady =
-        nowMs - sinceMs >= (ports.length > 0 ? STEADY_MS : isReady ? TOLD_MS : PORTLESS_MS);
+        nowMs - sinceMs >= (ports.length > 0 ? STEADY_MS : isTold ? TOLD_MS : portlessMs);
       const isOver = isSteady || nowMs - beganAtMs >= OBSERVED_MS;
       if (isOver || this.#options.interrupted()) return ports;
       await this.#host.delay(LOOK_MS);
