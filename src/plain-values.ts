@@ -4,6 +4,11 @@ export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return isObject ? (value as Record<string, unknown>) : {};
 }
 
+/** The value of a key of a table; undefined where only the prototype has it: `constructor`. */
+export function ownValue<T>(table: Readonly<Record<string, T>>, key: unknown): T | undefined {
+  return Object.hasOwn(table, String(key)) ? table[String(key)] : undefined;
+}
+
 /** A number or a truth value counts as its text; null for any other value than a scalar. */
 export function textOfScalar(value: unknown): string | null {
   if (typeof value === 'string') return value;

@@ -1,4 +1,5 @@
 import { fieldsOf } from '../plain-values.ts';
+import { whyCallsDevctl } from './own-calls.ts';
 import { runScript } from './package-manager.ts';
 import { type Package, packagesOf } from './packages.ts';
 import { type ProposedService, toServiceName } from './proposal.ts';
@@ -19,7 +20,7 @@ export function withBuilds(
   const tasks = new Map<string, ProposedService>();
   const needs = (one: Package): Readonly<Record<string, 'completed'>> =>
     Object.fromEntries(
-      builtBelow(one, packages, served).map((below) => [taskOf(below), 'completed']),
+      builtBelow(repository, one, packages, served).map((below) => [taskOf(below), 'completed']),
     );
   const taskOf = (one: Package): string => {
     const known = tasks.get(one.folder);
@@ -66,18 +67,22 @@ function buildsBefore([name, task]: readonly [string, unknown]): boolean {
 
 /** The packages that a package needs and that have a build; behind those without one, those that they need. */
 function builtBelow(
+  repository: Repository,
   one: Package,
   packages: readonly Package[],
   served: ReadonlyMap<string, ProposedService>,
 ): readonly Package[] {
+  const isBuilt = ({ folder, scripts: { build } }: Package): boolean =>
+    build !== undefined && whyCallsDevctl(repository, folder, build) === null;
+  const byName = new Map(packages.map((other) => [other.name, other]));
   const found = new Set<Package>();
   const seen = new Set([one]);
   for (const current of seen) {
     for (const name of current.dependencies) {
-      const needed = packages.find((other) => other.name === name);
+      const needed = byName.get(name);
       if (!needed || needed === one) continue;
       // A package that is a service of its own builds itself.
-      if (needed.scripts.build !== undefined && !served.has(needed.folder)) found.add(needed);
+      if (isBuilt(needed) && !served.has(needed.folder)) found.add(needed);
       else seen.add(needed);
     }
   }

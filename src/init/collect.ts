@@ -1,12 +1,14 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { parseText } from '../manifest/parse.ts';
 import { readSource } from '../manifest/source.ts';
 import { toValue } from '../manifest/tree.ts';
 import { fieldsOf } from '../plain-values.ts';
+import { isInside } from '../project/inside.ts';
 import { readYaml } from '../yaml.ts';
 import { COMPOSE_FILES } from './compose.ts';
 import { FRAMEWORKS } from './frameworks.ts';
+import { programsIn } from './own-calls.ts';
 import { isWorkspace, workspacePatterns } from './package-manager.ts';
 import { entryFiles } from './ports.ts';
 import { below, type Repository, textsOf } from './repository.ts';
@@ -16,6 +18,12 @@ import { START_SCRIPTS } from './shell-script.ts';
 const MOST_CHARACTERS = 512 * 1024;
 
 const MOST_FOLDERS = 300;
+
+/** The most files that are looked for because a command may run them. */
+const MOST_PROGRAMS = 1_000;
+
+/** How far programs are followed that run other programs. */
+const DEEPEST_CALL = 4;
 
 /** How deep below the root workspaces are looked for. */
 const DEEPEST = 4;
@@ -52,6 +60,7 @@ const ROOT_FILES = [
 
 const FOLDER_FILES = [
   'package.json',
+  'Makefile',
   'project.json',
   'manage.py',
   'main.py',
@@ -91,10 +100,10 @@ const MARKS = [
 ];
 
 /**
- * Reads the files of a repository that may say what to run. It follows no link to a folder, reads no large file and runs
- * nothing.
+ * Reads the files of a repository that may say what to run. It follows no link that leads out of it, reads no large file
+ * and runs nothing.
  *
- * @param root absolute path
+ * @param root real path
  */
 export function collectRepository(root: string): Repository {
   const collector = new Collector(root);
@@ -106,7 +115,9 @@ export function collectRepository(root: string): Repository {
     collector.mark(folder);
     collector.readAll(folder, filesOfScripts(collector.documents, folder));
   }
-  const { texts, documents, present, problems } = collector;
+  collector.readPrograms(folders);
+  const { texts, documents, present } = collector;
+  const problems = [...new Set(collector.problems)];
   return { name: basename(root) || 'project', folders, texts, documents, present, problems };
 }
 
@@ -116,6 +127,7 @@ class Collector {
   readonly present = new Set<string>();
   readonly problems: string[] = [];
   readonly #root: string;
+  #programs = 0;
 
   constructor(root: string) {
     this.#root = root;
@@ -132,17 +144,50 @@ class Collector {
     }
   }
 
-  #read(path: string): void {
-    if (this.texts.has(path) || path.startsWith('..') || !existsSync(join(this.#root, path)))
+  /** Reads the programs of the repository that commands name, and those that these name: they may call devctl. */
+  readPrograms(folders: readonly string[]): void {
+    const scripts = folders.flatMap((folder) => {
+      const { scripts } = fieldsOf(this.documents.get(below(folder, 'package.json')));
+      return Object.values(textsOf(scripts)).map((text) => ({ folder, text }));
+    });
+    const others = [...this.texts].filter(([path]) => !/package\.json$|\.env/.test(path));
+    let level = [...scripts, ...others.map(([path, text]) => ({ folder: dirname(path), text }))];
+    for (let depth = 0; depth < DEEPEST_CALL && this.#programs < MOST_PROGRAMS; depth += 1) {
+      const known = new Set(this.texts.keys());
+      for (const { folder, text } of level) this.#readProgramsOf(folder, text);
+      const fresh = [...this.texts].filter(([path]) => !known.has(path));
+      level = fresh.map(([path, text]) => ({ folder: dirname(path), text }));
+    }
+  }
+
+  #readProgramsOf(folder: string, text: string): void {
+    for (const name of programsIn(text))
+      for (const path of new Set([below(folder, name), below('.', name)])) {
+        if (this.#programs >= MOST_PROGRAMS) return;
+        this.#programs += 1;
+        this.#read(path, false);
+      }
+  }
+
+  /** @param isTold false: a file that cannot be read is no news, because it was only a guess */
+  #read(path: string, isTold = true): void {
+    if (this.texts.has(path) || path.startsWith('..')) return;
+    const real = this.#realPath(path);
+    if (real === null) return;
+    if (!isInside(this.#root, real)) {
+      if (isTold) this.problems.push(`${path} is not read: it is a link that leads out of here`);
       return;
+    }
     const source = readSource(join(this.#root, path));
     if (source.kind === 'unreadable') {
       // An entry file without its extension may be the name of a folder.
-      if (source.why !== 'is a folder, not a file') this.problems.push(`${path} ${source.why}`);
+      if (isTold && source.why !== 'is a folder, not a file')
+        this.problems.push(`${path} ${source.why}`);
       return;
     }
     if (source.text.length > MOST_CHARACTERS) {
-      this.problems.push(`${path} is not read: it is larger than ${MOST_CHARACTERS / 1024} KB`);
+      if (isTold)
+        this.problems.push(`${path} is not read: it is larger than ${MOST_CHARACTERS / 1024} KB`);
       return;
     }
     this.texts.set(path, source.text);
@@ -150,6 +195,18 @@ class Collector {
     const parsed = parse(path, source.text);
     if (parsed?.kind === 'value') this.documents.set(path, parsed.value);
     if (parsed?.kind === 'problem') this.problems.push(`${path} cannot be read: ${parsed.why}`);
+  }
+
+  /** Null: there is nothing, or its links go in a circle. */
+  #realPath(path: string): string | null {
+    const file = join(this.#root, path);
+    // Most files do not exist, and an exception for each takes its time.
+    if (!existsSync(file)) return null;
+    try {
+      return realpathSync.native(file);
+    } catch {
+      return null;
+    }
   }
 }
 

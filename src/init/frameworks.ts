@@ -8,7 +8,12 @@ export interface Framework {
   /** Flags that name the port. */
   readonly flags?: readonly string[];
   /** Files of its folder that may name the port, and how: the group `port`, and `variable` where one may say another. */
-  readonly config?: { readonly files: readonly string[]; readonly port: RegExp };
+  readonly config?: {
+    readonly files: readonly string[];
+    /** The block in which the port stands. Missing: anywhere. */
+    readonly block?: string;
+    readonly port: RegExp;
+  };
   /** True where the variable PORT decides. */
   readonly portVariable?: string;
   /** True where it takes another port when its own is taken, so that two of them may have the same default. */
@@ -29,14 +34,15 @@ function command(source: string): RegExp {
 }
 
 /**
- * A block of a configuration with a port in it: `server: { host: true, port: 4000 }`, or with the default of a variable:
+ * The block of a configuration with a port in it: `server: { host: true, port: 4000 }`, or with the default of a variable:
  * `port: Number(process.env.WEB_PORT ?? 4000)`.
  */
-function portIn(block: string): RegExp {
+function portIn(block: string): { readonly block: string; readonly port: RegExp } {
   const variable = String.raw`(?:(?:Number|parseInt)\(\s*)?(?:process\.env|env)\.(?<variable>\w+)\s*(?:\|\||\?\?)\s*["']?`;
-  return new RegExp(
-    String.raw`\b${block}\s*:\s*\{[^}]*?\bport\s*:\s*(?:${variable})?(?<port>\d{2,5})\b`,
-  );
+  return {
+    block,
+    port: new RegExp(String.raw`\bport["']?\s*:\s*["']?(?:${variable})?(?<port>\d{2,5})\b`),
+  };
 }
 
 const LONG_AND_SHORT = ['--port', '-p'];
@@ -57,7 +63,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     port: 3000,
     flags: LONG_AND_SHORT,
     portVariable: 'PORT',
-    config: { files: files('nuxt.config'), port: portIn('devServer') },
+    config: { files: files('nuxt.config'), ...portIn('devServer') },
     movesOn: true,
   },
   {
@@ -65,7 +71,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     pattern: command('astro(?: dev| preview)?'),
     port: 4321,
     flags: ['--port'],
-    config: { files: files('astro.config'), port: portIn('server') },
+    config: { files: files('astro.config'), ...portIn('server') },
     movesOn: true,
   },
   {
@@ -95,7 +101,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     pattern: command('vue-cli-service serve'),
     port: 8080,
     flags: ['--port'],
-    config: { files: ['vue.config.js'], port: portIn('devServer') },
+    config: { files: ['vue.config.js'], ...portIn('devServer') },
     movesOn: true,
   },
   {
@@ -103,7 +109,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     pattern: command('webpack(?:-dev-server| serve)'),
     port: 8080,
     flags: ['--port'],
-    config: { files: files('webpack.config'), port: portIn('devServer') },
+    config: { files: files('webpack.config'), ...portIn('devServer') },
     movesOn: true,
   },
   {
@@ -140,7 +146,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     pattern: command('(?:react-router dev|remix vite:dev)'),
     port: 5173,
     flags: ['--port'],
-    config: { files: files('vite.config'), port: portIn('server') },
+    config: { files: files('vite.config'), ...portIn('server') },
     movesOn: true,
   },
   {
@@ -148,7 +154,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     pattern: command('vite(?: dev| serve)?(?! *(?:build|preview|optimize))'),
     port: 5173,
     flags: ['--port'],
-    config: { files: files('vite.config'), port: portIn('server') },
+    config: { files: files('vite.config'), ...portIn('server') },
     movesOn: true,
   },
   {

@@ -157,7 +157,8 @@ class LiteralReader {
 /** Replaces comments by blanks; texts in quotes stay. */
 function withoutComments(source: string): string {
   return source.replace(
-    /("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,
+    // A text that is not closed goes to the end: else each of many would be searched to the end.
+    /("(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?|`(?:[^`\\]|\\[\s\S])*`?)|\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*/g,
     (_all, quoted: string | undefined) => quoted ?? ' ',
   );
 }

@@ -91,7 +91,7 @@ function oneOffLines(oneOffs: readonly ProposedOneOff[]): readonly string[] {
 
 /** The command line that runs a one-off under devctl. */
 export function oneOffCommand(command: string): string {
-  const [, folder, rest] = /^cd (\S+) && (.+)$/.exec(command) ?? [];
+  const [, folder, rest] = /^cd ('.*'|\S+) && (.+)$/s.exec(command) ?? [];
   return folder === undefined
     ? `${DEVCTL} run -- ${command}`
     : `cd ${folder} && ${DEVCTL} run -- ${rest}`;

@@ -1,7 +1,6 @@
-import { fieldsOf, textOfScalar } from '../plain-values.ts';
+import { fieldsOf, ownValue, textOfScalar } from '../plain-values.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
 import { below, listOfTexts, type Repository, textsOf } from './repository.ts';
-import { callsDevctl } from './script-text.ts';
 
 /** Reads mprocs.yaml: `procs`, each with `shell` or `cmd`. */
 export function readMprocs(repository: Repository, file: string): Reading {
@@ -17,13 +16,9 @@ export function readMprocs(repository: Repository, file: string): Reading {
       return [];
     }
     const text = typeof command === 'string' ? command : command.join(' ');
-    if (callsDevctl(text, repository.texts)) {
-      notes.push(`${file}: ${name} is not taken: it calls devctl, and would start itself for ever`);
-      return [];
-    }
     const env = textsOf(proc.env);
     const cwd = folderOf(textOfScalar(proc.cwd));
-    const signal = SIGNALS[String(proc.stop)];
+    const signal = ownValue(SIGNALS, proc.stop);
     return [
       {
         name: toServiceName(name),

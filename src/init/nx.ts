@@ -1,4 +1,6 @@
 import { fieldsOf, textOfScalar } from '../plain-values.ts';
+import { whyCallsDevctl } from './own-calls.ts';
+import { shellWord } from './package-manager.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
 import { below, listOfTexts, nameOfFolder, type Repository } from './repository.ts';
 
@@ -11,15 +13,23 @@ export function readNxProjects(
   served: ReadonlySet<string>,
 ): Reading {
   if (!repository.documents.has('nx.json')) return NOTHING;
+  const notes: string[] = [];
   const services = repository.folders.flatMap((folder): readonly ProposedService[] => {
     const path = below(folder, 'project.json');
     const project = fieldsOf(repository.documents.get(path));
     const targets = fieldsOf(project.targets);
     const target = TARGETS.find((name) => targets[name] !== undefined);
     if (served.has(folder) || target === undefined) return [];
+    // All of it, because an executor may run a command from any of its options.
+    const why = whyCallsDevctl(repository, folder, JSON.stringify(targets[target]));
+    if (why !== null) {
+      notes.push(`${path}: targets.${target} is not taken: ${why}`);
+      return [];
+    }
     const name = textOfScalar(project.name) ?? nameOfFolder(repository, folder);
     const port = portOf(fieldsOf(targets[target]));
-    const command = `npx --no-install nx run ${name}:${target}`;
+    const options = fieldsOf(fieldsOf(targets[target]).options);
+    const command = `npx --no-install nx run ${shellWord(`${name}:${target}`)}`;
     return [
       {
         name: toServiceName(name),
@@ -27,12 +37,23 @@ export function readNxProjects(
         ...(port === null ? {} : { ports: [port] }),
         from: `${path}: targets.${target}`,
         notes: port === null ? [] : [`port ${port}: ${path}`],
-        text: textOfScalar(fieldsOf(fieldsOf(targets[target]).options).command) ?? command,
+        text: commandsOf(options) || command,
       },
     ];
   });
   const names = new Set(services.map(({ name }) => name));
-  return { ...NOTHING, services: services.map((one) => withImplicit(repository, one, names)) };
+  return {
+    ...NOTHING,
+    services: services.map((one) => withImplicit(repository, one, names)),
+    notes,
+  };
+}
+
+/** The command lines of `nx:run-commands`: `command`, or a list of `commands`. */
+function commandsOf({ command, commands }: Readonly<Record<string, unknown>>): string {
+  const listed = Array.isArray(commands) ? commands : [];
+  const texts = listed.map((one) => textOfScalar(one) ?? textOfScalar(fieldsOf(one).command) ?? '');
+  return [textOfScalar(command) ?? '', ...texts].join('\n').trim();
 }
 
 function portOf(target: Readonly<Record<string, unknown>>): number | null {

@@ -1,5 +1,7 @@
+import { readPattern } from '../patterns/pattern.ts';
 import { fieldsOf } from '../plain-values.ts';
 import { listOfTexts, type Repository } from './repository.ts';
+import { quotedPattern } from './script-text.ts';
 
 export type ManagerName = 'npm' | 'pnpm' | 'yarn' | 'bun';
 
@@ -33,8 +35,12 @@ export function packageManagerOf(repository: Repository, folder = '.'): PackageM
 
 /** The command line of a script. */
 export function runScript({ name }: PackageManager, script: string): string {
-  const word = /^[\w:.-]+$/.test(script) ? script : `'${script.replaceAll("'", `'\\''`)}'`;
-  return `${name} run ${word}`;
+  return `${name} run ${shellWord(script)}`;
+}
+
+/** A text as one word of a command line. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** The command that installs the packages. */
@@ -60,7 +66,10 @@ export function workspacePatterns(
 
 /** Tells whether a folder is a workspace by these patterns. Those with `!` take folders out again. */
 export function isWorkspace(folder: string, patterns: readonly string[]): boolean {
-  const matches = (pattern: string): boolean => globToRegExp(pattern).test(folder);
+  const matches = (pattern: string): boolean => {
+    const reading = readPattern(globToSource(pattern));
+    return reading.kind === 'pattern' && reading.pattern.test(folder) === true;
+  };
   const positive = patterns.filter((pattern) => !pattern.startsWith('!'));
   const negative = patterns.flatMap((pattern) =>
     pattern.startsWith('!') ? [pattern.slice(1)] : [],
@@ -69,20 +78,17 @@ export function isWorkspace(folder: string, patterns: readonly string[]): boolea
 }
 
 /** `**` is any number of folders, `*` a part of one name, `{a,b}` one of them. */
-function globToRegExp(pattern: string): RegExp {
+function globToSource(pattern: string): string {
   const trimmed = pattern.replace(/^\.\//, '').replace(/\/+$/, '');
   const source = trimmed
     .split(/(\*\*\/?|\*|\{[^{}]*\})/)
     .map((part) => {
       if (part.startsWith('**')) return part.endsWith('/') ? '(?:.*/)?' : '.*';
       if (part === '*') return '[^/]*';
-      if (part.startsWith('{')) return `(?:${part.slice(1, -1).split(',').map(quoted).join('|')})`;
-      return quoted(part);
+      if (part.startsWith('{'))
+        return `(?:${part.slice(1, -1).split(',').map(quotedPattern).join('|')})`;
+      return quotedPattern(part);
     })
     .join('');
-  return new RegExp(`^${source}$`);
-}
-
-function quoted(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return `^${source}$`;
 }

@@ -1,9 +1,11 @@
 import { fieldsOf } from '../plain-values.ts';
+import { whyCallsDevctl } from './own-calls.ts';
 import {
   installCommand,
   type PackageManager,
   packageManagerOf,
   runScript,
+  shellWord,
   workspacePatterns,
 } from './package-manager.ts';
 import {
@@ -16,7 +18,6 @@ import {
 } from './proposal.ts';
 import { below, nameOfFolder, type Repository, textsOf } from './repository.ts';
 import {
-  callsDevctl,
   delegatesToFolders,
   type Part,
   runsCompose,
@@ -28,6 +29,9 @@ import {
 
 /** The scripts that start something to work with, the most usual first. A package is one service, by the first that it has. */
 const MAIN = ['dev', 'develop', 'start:dev', 'dev:start', 'serve', 'start'] as const;
+
+/** Longest script: people move longer ones into files. */
+const MOST_CHARACTERS = 8 * 1024;
 
 const TESTS = ['test', 'test:e2e', 'e2e', 'test:unit', 'test:integration'] as const;
 
@@ -51,7 +55,9 @@ export function packagesOf(repository: Repository): readonly Package[] {
     const fields = fieldsOf(document);
     const kinds = ['dependencies', 'devDependencies', 'peerDependencies', 'optionalDependencies'];
     const dependencies = kinds.flatMap((kind) => Object.keys(fieldsOf(fields[kind])));
-    const scripts = textsOf(fields.scripts);
+    const scripts = Object.fromEntries(
+      Object.entries(textsOf(fields.scripts)).filter(([, text]) => text.length <= MOST_CHARACTERS),
+    );
     const name = typeof fields.name === 'string' ? fields.name : null;
     const manager = packageManagerOf(repository, folder);
     return [{ folder, path, manager, scripts, dependencies, name }];
@@ -86,14 +92,14 @@ function readPackage(repository: Repository, one: Package, isAbove: boolean): Re
   const { scripts, path } = one;
   const notes: string[] = [];
   const isTaken = (what: string, text: string): boolean => {
-    const why = whyNotTaken(text, repository, isAbove);
+    const why = whyNotTaken(text, repository, one.folder, isAbove);
     if (why !== null) notes.push(`${path}: ${what} is not taken: ${why}`);
     return why === null;
   };
   const usable = (script: string): boolean => {
     if (!Object.hasOwn(scripts, script)) return false;
     // Of several commands side by side, each is judged by itself.
-    const isApart = sideBySide(scripts, scripts[script] ?? '') !== null;
+    const isApart = partsOf(scripts, script) !== null;
     return isApart || isTaken(`scripts.${script}`, wholeText(scripts, script));
   };
   const main = MAIN.find(usable);
@@ -112,9 +118,14 @@ function readPackage(repository: Repository, one: Package, isAbove: boolean): Re
   return { services: [...services, ...watches], oneOffs: testsOf(one, repository), notes };
 }
 
-function whyNotTaken(text: string, repository: Repository, isAbove: boolean): string | null {
-  if (callsDevctl(text, repository.texts))
-    return 'it calls devctl, and would start itself for ever';
+function whyNotTaken(
+  text: string,
+  repository: Repository,
+  folder: string,
+  isAbove: boolean,
+): string | null {
+  const calls = whyCallsDevctl(repository, folder, text);
+  if (calls !== null) return calls;
   if (runsManager(text)) return 'it runs another manager of processes';
   if (runsCompose(text)) return 'it brings up containers';
   if (isAbove && delegatesToFolders(text))
@@ -129,27 +140,49 @@ function servicesOf(
   script: string,
   isTaken: (part: Part) => boolean,
 ): readonly ProposedService[] {
-  const parts = sideBySide(one.scripts, one.scripts[script] ?? '');
+  const parts = partsOf(one.scripts, script);
   if (parts === null) return [toService(repository, one, script, null)];
   return parts.filter(isTaken).map((part) => toPart(repository, one, script, part));
 }
 
+/** The parts of a script; null where it is to be kept whole. Its hooks run only with the script itself. */
+function partsOf(scripts: Scripts, script: string): readonly Part[] | null {
+  if (Object.hasOwn(scripts, `pre${script}`) || Object.hasOwn(scripts, `post${script}`))
+    return null;
+  return sideBySide(scripts, scripts[script] ?? '');
+}
+
 function toPart(repository: Repository, one: Package, script: string, part: Part): ProposedService {
   const suffix = part.script?.replace(/^(?:dev|develop|start|serve|watch)[:-]/, '') ?? null;
+  const env = Object.keys(part.env).length > 0 ? { env: part.env } : {};
   const name = part.name ?? suffix ?? part.command.split(/\s+/)[0] ?? script;
   if (part.script !== null)
-    return { ...toService(repository, one, part.script, null), name: partName(one, name) };
+    return { ...toService(repository, one, part.script, null), ...env, name: partName(one, name) };
   const { folder } = one;
   // A script finds the programs of node_modules/.bin on its PATH.
-  const path = SYSTEM_PROGRAM.test(part.command) ? '' : 'PATH="$PWD/node_modules/.bin:$PATH" ';
+  const isCompound = /[;&|\n]/.test(part.command);
+  const bins = foldersUpTo(folder).map((up) => `$PWD/${up}node_modules/.bin:`);
+  const path = `PATH="${bins.join('')}$PATH"`;
+  const prefix = isCompound
+    ? `export ${path}; `
+    : SYSTEM_PROGRAM.test(part.command)
+      ? ''
+      : `${path} `;
   return {
     name: partName(one, name),
-    command: `${path}${part.command}`,
+    command: `${prefix}${part.command}`,
+    ...env,
     ...(folder === '.' ? {} : { cwd: folder }),
     from: `${one.path}: scripts.${script}`,
     notes: [],
     text: part.command,
   };
+}
+
+/** The way from a folder to itself and to those around it, up to the root: '', '../', '../../'. */
+function foldersUpTo(folder: string): readonly string[] {
+  const steps = folder === '.' ? 0 : folder.split('/').length;
+  return Array.from({ length: steps + 1 }, (_none, count) => '../'.repeat(count));
 }
 
 /** Programs that are on the PATH by themselves. */
@@ -191,9 +224,9 @@ function testsOf(
       ? `${manager.name} test`
       : runScript(manager, script);
   return TESTS.filter(isReal)
-    .filter((script) => !callsDevctl(wholeText(scripts, script), repository.texts))
+    .filter((script) => whyCallsDevctl(repository, folder, wholeText(scripts, script)) === null)
     .map((script) => ({
-      command: `${folder === '.' ? '' : `cd ${folder} && `}${run(script)}`,
+      command: `${folder === '.' ? '' : `cd ${shellWord(folder)} && `}${run(script)}`,
       from: `${path}: scripts.${script}`,
     }));
 }
@@ -213,5 +246,5 @@ export function missingInstall(repository: Repository): string | null {
   if (root && short.length > 0 && (hasWorkspaces || short.includes(root)))
     return installCommand(root.manager);
   const [first] = short;
-  return first ? `cd ${first.folder} && ${installCommand(first.manager)}` : null;
+  return first ? `cd ${shellWord(first.folder)} && ${installCommand(first.manager)}` : null;
 }

@@ -1,8 +1,8 @@
 import { fieldsOf, textOfScalar } from '../plain-values.ts';
 import { readExportedLiteral } from './literal.ts';
+import { shellWord } from './package-manager.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
 import { below, listOfTexts, type Repository, textsOf } from './repository.ts';
-import { callsDevctl } from './script-text.ts';
 
 /** Reads pm2's ecosystem file: JSON, YAML, or a `module.exports` that is a literal. No code is run. */
 export function readEcosystem(repository: Repository, file: string): Reading {
@@ -21,10 +21,6 @@ export function readEcosystem(repository: Repository, file: string): Reading {
     const command = commandOf(app);
     if (command === null) {
       notes.push(`${file}: ${name} is not taken: its script is computed, and init runs no code`);
-      return [];
-    }
-    if (callsDevctl(command, repository.texts)) {
-      notes.push(`${file}: ${name} is not taken: it calls devctl, and would start itself for ever`);
       return [];
     }
     return [toService(file, index, name, command, app)];
@@ -101,9 +97,5 @@ function partOf(value: unknown): string | null {
   if (!Array.isArray(value)) return textOfScalar(value);
   const words = listOfTexts(value);
   if (words.length < value.length) return null;
-  return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : quoted(word))).join(' ');
-}
-
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
+  return words.map(shellWord).join(' ');
 }

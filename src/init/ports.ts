@@ -89,7 +89,9 @@ function portOf(
     portVariable === undefined ? null : variableOf(repository, service, portVariable);
   if (variable !== null) return { ...variable, movesOn: false };
   const file = config && firstText(repository, service.cwd ?? '.', config.files);
-  const configured = file && config.port.exec(withoutLineComments(file.text))?.groups;
+  const text = withoutLineComments(file?.text ?? '');
+  const inBlock = config?.block === undefined ? null : fieldsOfBlock(text, config.block);
+  const configured = file && config.port.exec(inBlock ?? (config.block ? '' : text))?.groups;
   if (file && configured) {
     const name = configured.variable;
     const given = name === undefined ? null : variableOf(repository, service, name);
@@ -98,7 +100,8 @@ function portOf(
     return { ...(given ?? inFile ?? byDefault), movesOn: false };
   }
   // A port that is computed: `port: Number(env.PORT)`. A preview server's is of no concern.
-  if (file && /\bport\s*[:=(]/.test(withoutPreview(withoutLineComments(file.text)))) return null;
+  if (inBlock === null ? /\bport\s*[:=(]/.test(withoutPreview(text)) : /\bport\b/.test(inBlock))
+    return null;
   return { port, from: `the default of ${framework.name}`, movesOn };
 }
 
@@ -107,7 +110,22 @@ function withoutLineComments(text: string): string {
 }
 
 function withoutPreview(text: string): string {
-  return text.replace(/\b(?:preview|hmr)\s*:\s*\{[^}]*\}/g, '');
+  return text.replace(/\b(?:preview|hmr)\s*:\s*\{[^}]{0,2000}\}/g, '');
+}
+
+/** The fields of a block of a configuration, without the blocks in it: hot reload and proxies have ports of their own. */
+function fieldsOfBlock(text: string, block: string): string | null {
+  const start = new RegExp(`\\b${block}["']?\\s*:\\s*\\{`).exec(text);
+  if (!start) return null;
+  let found = '';
+  let depth = 1;
+  for (let at = start.index + start[0].length; at < text.length && depth > 0; at += 1) {
+    const character = text[at] ?? '';
+    if (character === '{') depth += 1;
+    else if (character === '}') depth -= 1;
+    else if (depth === 1) found += character;
+  }
+  return found;
 }
 
 /** Finds the value of a flag. Undefined: it is not given; null: it is computed. */

@@ -1,4 +1,4 @@
-import { fieldsOf, textOfScalar } from '../plain-values.ts';
+import { fieldsOf, ownValue, textOfScalar } from '../plain-values.ts';
 import {
   type Condition,
   NOTHING,
@@ -7,26 +7,25 @@ import {
   toServiceName,
 } from './proposal.ts';
 import { below, listOfTexts, type Repository, textsOf } from './repository.ts';
-import { callsDevctl } from './script-text.ts';
 
 /** Reads process-compose.yaml: `processes`, with their dependencies, probes, restarts and shutdowns. */
 export function readProcessCompose(repository: Repository, file: string): Reading {
   const document = fieldsOf(repository.documents.get(file));
   const shared = variablesOf(document.environment);
+  // process-compose reads it by itself.
+  const envFile = repository.texts.has('.env') ? { envFile: '.env' } : {};
   const notes: string[] = [];
   const processes = Object.entries(fieldsOf(document.processes));
   const taken = processes.filter(([name, value]) => {
     const command = textOfScalar(fieldsOf(value).command);
     if (command === null) notes.push(`${file}: ${name} is not taken: it has no command`);
-    else if (callsDevctl(command, repository.texts))
-      notes.push(`${file}: ${name} is not taken: it calls devctl, and would start itself for ever`);
-    else return true;
-    return false;
+    return command !== null;
   });
   const names = new Map(taken.map(([name]) => [name, toServiceName(name)]));
-  const services = taken.map(([name, value]) =>
-    toService(file, name, fieldsOf(value), shared, names),
-  );
+  const services = taken.map(([name, value]) => ({
+    ...toService(file, name, fieldsOf(value), shared, names),
+    ...envFile,
+  }));
   return { ...NOTHING, services: withTasks(services), notes };
 }
 
@@ -56,7 +55,7 @@ function toService(
   const dependsOn = dependenciesOf(process.depends_on, names);
   const ready = readyOf(process);
   const availability = fieldsOf(process.availability);
-  const restart = { always: 'always', on_failure: 'on-failure' }[String(availability.restart)];
+  const restart = ownValue(RESTARTS, availability.restart);
   const stop = stopOf(fieldsOf(process.shutdown));
   return {
     name: names.get(name) ?? toServiceName(name),
@@ -65,7 +64,7 @@ function toService(
     ...(Object.keys(env).length > 0 ? { env } : {}),
     ...(ready === null ? {} : { ready }),
     ...(Object.keys(dependsOn).length > 0 ? { dependsOn } : {}),
-    ...(restart === undefined ? {} : { restart: restart as 'always' | 'on-failure' }),
+    ...(restart === undefined ? {} : { restart }),
     ...(Object.keys(stop).length > 0 ? { stop } : {}),
     ...(process.disabled === true ? { autostart: false as const } : {}),
     from: `${file}: processes.${name}`,
@@ -73,6 +72,11 @@ function toService(
     text: command,
   };
 }
+
+const RESTARTS: Readonly<Record<string, 'always' | 'on-failure'>> = {
+  always: 'always',
+  on_failure: 'on-failure',
+};
 
 const CONDITIONS: Readonly<Record<string, Condition>> = {
   process_started: 'started',
@@ -88,7 +92,7 @@ function dependenciesOf(
 ): Readonly<Record<string, Condition>> {
   const entries = Object.entries(fieldsOf(value)).flatMap(([name, one]) => {
     const known = names.get(name);
-    const condition = CONDITIONS[String(fieldsOf(one).condition)] ?? 'started';
+    const condition = ownValue(CONDITIONS, fieldsOf(one).condition) ?? 'started';
     return known === undefined ? [] : [[known, condition] as const];
   });
   return Object.fromEntries(entries);

@@ -1,6 +1,6 @@
+import { DEVCTL } from '../own-command.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
 import type { Repository } from './repository.ts';
-import { callsDevctl } from './script-text.ts';
 
 /** The first port that foreman, node-foreman and overmind give away; each further process gets 100 more. */
 const FIRST_PORT = 5_000;
@@ -25,27 +25,20 @@ export function readProcfile(repository: Repository, file: string): Reading {
   });
   const envFile = repository.texts.has('.env') ? '.env' : null;
   const base = firstPort(repository, file);
-  const notes: string[] = [];
-  const services = lines.flatMap(([name, command], index): readonly ProposedService[] => {
-    if (callsDevctl(command, repository.texts)) {
-      notes.push(`${file}: ${name} is not taken: it calls devctl, and would start itself for ever`);
-      return [];
-    }
+  const services = lines.map(([name, command], index): ProposedService => {
     const isTask = name === 'release';
-    return [
-      {
-        name: toServiceName(name),
-        command,
-        env: { PORT: String(base + STEP * index) },
-        ...(envFile === null ? {} : { envFile }),
-        ...(isTask ? { autostart: false as const, oneShot: true as const } : {}),
-        from: `${file}: ${name}`,
-        notes: isTask ? ['a release phase: only with devctl start release'] : [],
-        text: command,
-      },
-    ];
+    return {
+      name: toServiceName(name),
+      command,
+      env: { PORT: String(base + STEP * index) },
+      ...(envFile === null ? {} : { envFile }),
+      ...(isTask ? { autostart: false as const, oneShot: true as const } : {}),
+      from: `${file}: ${name}`,
+      notes: isTask ? [`a release phase: only with ${DEVCTL} start release`] : [],
+      text: command,
+    };
   });
-  return { ...NOTHING, services, notes };
+  return { ...NOTHING, services };
 }
 
 /** `.env` decides for foreman, and `bin/dev` of Rails sets the port before it runs foreman. */

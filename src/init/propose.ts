@@ -8,6 +8,7 @@
  *   packages         scripts of package.json
  *   package-manager  npm, pnpm, yarn or bun; workspaces
  *   script-text      what a script calls, and its parts that run side by side
+ *   own-calls        tells whether a command calls devctl in the end
  *   builds           the builds that turbo and nx run before
  *   nx               the projects of nx
  *   procfile  mprocs  process-compose  pm2   the files of other managers of processes
@@ -28,6 +29,7 @@ import { withLinks } from './links.ts';
 import { readMprocs } from './mprocs.ts';
 import { readNxProjects } from './nx.ts';
 import { readOtherPrograms } from './other-programs.ts';
+import { whyCallsDevctl } from './own-calls.ts';
 import { missingInstall, readPackages } from './packages.ts';
 import { readEcosystem } from './pm2.ts';
 import { withPorts } from './ports.ts';
@@ -66,10 +68,17 @@ const MANAGER_FILES: readonly (readonly [file: string, read: Reader])[] = [
 /** The production processes of Heroku: they count where nothing says how to develop. */
 const LAST: readonly (readonly [file: string, read: Reader])[] = [['Procfile', readProcfile]];
 
+/** More services than that are no project that anybody has written. */
+const MOST_SERVICES = 200;
+
 /** Proposes services for a repository. */
 export function propose(repository: Repository): Proposal {
   const main = readMain(repository);
-  const valid = main.services.flatMap((service) => toValidService(service) ?? []);
+  const all = main.services.flatMap((service) => toValidService(service) ?? []);
+  const valid = all.slice(0, MOST_SERVICES);
+  const cut = all
+    .slice(MOST_SERVICES)
+    .map(({ from }) => `${from} is not taken: there are too many`);
   const around = joined([
     ...START_SCRIPTS.map((file) => readStartScript(repository, file)),
     { ...NOTHING, notes: repository.problems },
@@ -84,7 +93,7 @@ export function propose(repository: Repository): Proposal {
     services,
     containers,
     oneOffs: main.oneOffs,
-    notes: [...new Set([...main.notes, ...compose.notes, ...around.notes])],
+    notes: [...new Set([...main.notes, ...cut.slice(0, 3), ...compose.notes, ...around.notes])],
     sources: [...sources],
     install: missingInstall(repository),
   };
@@ -104,15 +113,19 @@ function readMain(repository: Repository): Reading {
   const hasProjects = readNxProjects(repository, new Set()).services.length > 0;
   const scripts = readPackages(repository, hasProjects);
   const ofManagers = MANAGER_FILES.flatMap(([file, read]) =>
-    repository.texts.has(file) ? [{ file, reading: read(repository, file) }] : [],
+    repository.texts.has(file)
+      ? [{ file, reading: withoutOwnCalls(repository, read(repository, file)) }]
+      : [],
   );
   const chosen = ofManagers.find(({ reading }) => reading.services.length > 0);
   const failed = ofManagers.filter(({ reading }) => reading.services.length === 0);
-  const notes = failed.flatMap(({ reading }) => reading.notes);
+  const notes = [...failed.flatMap(({ reading }) => reading.notes)];
   if (chosen) return taken(chosen.reading, scripts, chosen.file, notes);
   const found = withOthers(repository, scripts);
   for (const [file, read] of LAST) {
-    const reading = repository.texts.has(file) ? read(repository, file) : NOTHING;
+    if (!repository.texts.has(file)) continue;
+    const reading = withoutOwnCalls(repository, read(repository, file));
+    notes.push(...reading.notes);
     if (reading.services.length === 0) continue;
     if (!hasDevelopment(found)) return taken(reading, scripts, file, notes);
     return joined([
@@ -121,6 +134,19 @@ function readMain(repository: Repository): Reading {
     ]);
   }
   return joined([found, { ...NOTHING, notes }]);
+}
+
+/** Leaves out the services that call devctl. The scripts of packages are chosen by that already. */
+function withoutOwnCalls(repository: Repository, reading: Reading): Reading {
+  const judged = reading.services.map((service) => {
+    const why = whyCallsDevctl(repository, service.cwd ?? '.', service.text);
+    return { service, note: why === null ? null : `${service.from} is not taken: ${why}` };
+  });
+  return {
+    ...reading,
+    services: judged.flatMap(({ service, note }) => (note === null ? [service] : [])),
+    notes: [...reading.notes, ...judged.flatMap(({ note }) => note ?? [])],
+  };
 }
 
 /** True where a script is meant for development. `start` alone is what Heroku runs as well. */

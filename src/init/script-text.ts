@@ -1,3 +1,5 @@
+import { readPattern } from '../patterns/pattern.ts';
+
 /** The scripts of one package.json, by name. */
 export type Scripts = Readonly<Record<string, string>>;
 
@@ -25,27 +27,6 @@ export function wholeText(scripts: Scripts, name: string): string {
     queue.push(...around, ...calledScripts(scripts, scripts[one] ?? ''));
   }
   return [...seen].map((one) => scripts[one] ?? '').join('\n');
-}
-
-/**
- * Tells whether a command calls devctl, itself or through a file of the repository: as a service it would start
- * itself for ever.
- *
- * @param files the texts of scripts of the repository, by path
- */
-export function callsDevctl(text: string, files: ReadonlyMap<string, string>): boolean {
-  const seen = new Set<string>();
-  const queue = [text];
-  for (const one of queue) {
-    if (/(?:^|[^\w@.-])devctl(?:\.js)?(?![\w-])/.test(one)) return true;
-    for (const [path, content] of files) {
-      const file = path.split('/').at(-1) ?? path;
-      if (!/\.(?:sh|bash)$/.test(file) || seen.has(path) || !one.includes(file)) continue;
-      seen.add(path);
-      queue.push(content);
-    }
-  }
-  return false;
 }
 
 const MONOREPO_TOOL =
@@ -80,6 +61,8 @@ export interface Part {
   readonly script: string | null;
   readonly command: string;
   readonly name: string | null;
+  /** Variables that stand before the program that runs them side by side. */
+  readonly env: Scripts;
 }
 
 /**
@@ -91,22 +74,32 @@ export function sideBySide(scripts: Scripts, text: string): readonly Part[] | nu
   if (words === null) return null;
   const start = words.findIndex((word) => !/^\w+=/.test(word) && !/^(?:cross-env|npx)$/.test(word));
   const [program = '', ...rest] = words.slice(Math.max(start, 0));
+  const env = Object.fromEntries(
+    words.slice(0, Math.max(start, 0)).flatMap((word) => {
+      const at = word.indexOf('=');
+      return at > 0 ? [[word.slice(0, at), word.slice(at + 1)] as const] : [];
+    }),
+  );
   const isAll = /^npm-run-all2?$/.test(program);
   if (isAll && !rest.some((word) => /^(?:-p|--parallel)$/.test(word))) return null;
   // A sequence before the parallel part would be lost.
   if (isAll && rest.some((word) => /^(?:-s|--sequential|--serial)$/.test(word))) return null;
   if (isAll && !/^(?:-p|--parallel)$/.test(rest.find((word) => !/^-[lnr]$/.test(word)) ?? ''))
     return null;
-  if (program === 'run-p' || isAll) return partsOfScripts(scripts, rest);
+  if (program === 'run-p' || isAll) return partsOfScripts(scripts, rest, env);
   if (!/^(?:concurrently|conc)$/.test(program)) return null;
-  return partsOfConcurrently(scripts, rest);
+  return partsOfConcurrently(scripts, rest, env);
 }
 
-function partsOfScripts(scripts: Scripts, words: readonly string[]): readonly Part[] | null {
+function partsOfScripts(
+  scripts: Scripts,
+  words: readonly string[],
+  env: Scripts,
+): readonly Part[] | null {
   const names = words.filter((word) => !word.startsWith('-'));
   const found = names.map((name) => matchingScripts(scripts, name));
   if (found.some((matching) => matching.length === 0)) return null;
-  return [...new Set(found.flat())].map((script) => ({ script, command: '', name: null }));
+  return [...new Set(found.flat())].map((script) => ({ script, command: '', name: null, env }));
 }
 
 /** Options of concurrently that take a value. */
@@ -115,7 +108,11 @@ const VALUED =
 const BARE =
   /^(?:--timings|--handle-input|-i|-k|--kill-others|--kill-others-on-fail|-r|--raw|-g|--group|--no-color|-P|--passthrough-arguments)$/;
 
-function partsOfConcurrently(scripts: Scripts, words: readonly string[]): readonly Part[] | null {
+function partsOfConcurrently(
+  scripts: Scripts,
+  words: readonly string[],
+  env: Scripts,
+): readonly Part[] | null {
   const commands: string[] = [];
   let names: readonly string[] = [];
   for (let at = 0; at < words.length; at += 1) {
@@ -141,23 +138,32 @@ function partsOfConcurrently(scripts: Scripts, words: readonly string[]): readon
         script,
         command: '',
         name: matching.length === 1 ? name : null,
+        env,
       }));
-    return [{ script: null, command, name }];
+    return [{ script: null, command, name, env }];
   });
-  return parts.length > 1 ? parts : null;
+  // A short form that names no script of this package is no command of its own.
+  const isShort = parts.some(({ command }) => /^(?:npm|pnpm|yarn|bun|node|deno):/.test(command));
+  return parts.length > 1 && !isShort ? parts : null;
 }
 
 /** The scripts that a pattern such as `dev:*` means, or `dev:**`. */
 function matchingScripts(scripts: Scripts, pattern: string): readonly string[] {
-  if (!pattern.includes('*')) return Object.hasOwn(scripts, pattern) ? [pattern] : [];
+  return matchingNames(Object.keys(scripts), pattern);
+}
+
+/** The names that a pattern such as `dev:*` means, or `dev:**`; without a star it is a name. */
+export function matchingNames(names: readonly string[], pattern: string): readonly string[] {
+  if (!pattern.includes('*')) return names.filter((name) => name === pattern);
+  // Everything: a file pattern of another program.
+  if (!/^[\w-]/.test(pattern)) return [];
   const source = pattern
     .split(/(\*\*?)/)
-    .map((part) =>
-      part === '**' ? '.+' : part === '*' ? '[^:]+' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'),
-    )
+    .map((part) => (part === '**' ? '.+' : part === '*' ? '[^:]+' : quotedPattern(part)))
     .join('');
-  const matcher = new RegExp(`^${source}$`);
-  return Object.keys(scripts).filter((name) => matcher.test(name));
+  const reading = readPattern(`^${source}$`);
+  if (reading.kind !== 'pattern') return [];
+  return names.filter((name) => reading.pattern.test(name) === true);
 }
 
 /** The words of a simple command line; null where the shell would have more to say: pipes, variables, several commands. */
@@ -175,4 +181,9 @@ function wordsOf(text: string): readonly string[] | null {
     else words.push(part);
   }
   return words;
+}
+
+/** A text as a regular expression that matches it alone. */
+export function quotedPattern(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

@@ -1,5 +1,8 @@
 import type { ProposedService } from './proposal.ts';
 
+/** No command is longer that a person has written. */
+const MOST_CHARACTERS = 32 * 1024;
+
 /** The variables by which devctl recognises its processes: no manifest may set them. */
 const COOKIE = /^(TURBO_)?DEVCTL_(PROJECT|SERVICE|RUN)$/;
 
@@ -29,6 +32,7 @@ export function toValidService(service: ProposedService): ProposedService | null
 }
 
 function validCommand(command: ProposedService['command']): ProposedService['command'] | null {
+  if (command.length > MOST_CHARACTERS || String(command).length > MOST_CHARACTERS) return null;
   if (typeof command === 'string') return isText(command) && /\S/.test(command) ? command : null;
   const [first = ''] = command;
   if (!command.every(isText) || !/\S/.test(first)) return null;

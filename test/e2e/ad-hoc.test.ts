@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
 import { expect } from 'vitest';
 import { bystander } from '../support/bystander.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
@@ -151,6 +151,21 @@ test('refused: in the home folder, above repositories, without a name, beside a 
   const command = ['--', 'sleep', '300'];
   await refused('is, or holds, the home folder', code, 'x', ...command);
   await refused(`${realpathSync(code.root)}/repo is one`, code, 'x', ...command);
+  // The home folder by another name, above it, and below one that is a repository of dotfiles.
+  const link = `${code.root}-link`;
+  symlinkSync(code.root, link);
+  const start = (cwd: string, env: Record<string, string>) =>
+    devctlWith(project, { cwd, env }, 'start', 'x', ...command);
+  const whole = { exitCode: 2, stderr: expect.stringContaining('is, or holds, the home folder') };
+  expect(await start(code.root, { HOME: link })).toMatchObject(whole);
+  expect(await start(link, { HOME: `${code.root}/` })).toMatchObject(whole);
+  expect(await start(code.root, { HOME: `${code.root}/repo` })).toMatchObject(whole);
+  expect(await start('/', { HOME: '/nowhere' })).toMatchObject(whole);
+  code.write('repo/code/their/.git/HEAD', '');
+  expect(await start(code.file('repo/code'), { HOME: code.file('repo') })).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('their is one'),
+  });
   await refused('takes one name', project, ...command);
   await refused('takes one name', project, 'x', 'y', ...command);
   await refused('no command after --', project, 'x', '--');

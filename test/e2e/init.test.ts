@@ -1,7 +1,15 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { devctl, devctlWith } from '../support/devctl.ts';
+import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { eachMode, fullTest, test } from '../support/sets.ts';
 import { standInDocker } from '../support/stand-in-docker.ts';
@@ -59,7 +67,7 @@ eachMode<[string, readonly string[]]>([
     expect(written.stdout).toMatch(/next: npx --no-install devctl start$/);
     expect(await run('check')).toMatchObject({ exitCode: 0 });
     const started = await run('start', '--json');
-    expect({ code: started.exitCode, stderr: started.stderr }).toMatchObject({ code: 0 });
+    expect({ ...started, exitCode: 0 }).toEqual(started);
     const up = JSON.parse(started.stdout).services.map((one: { name: string }) => one.name);
     expect(up.sort()).toEqual([...services].sort());
     const images = name === 'compose-node' ? ['postgres', 'redis'] : [];
@@ -110,6 +118,23 @@ test('init shows, and writes only when it is told to; it never overwrites', asyn
   expect(differs.stdout).toMatch(/^-.*npm run mine/m);
   expect(readFileSync(manifest, 'utf8')).toContain('npm run mine');
 
+  // Above repositories, and in a home folder, also by another name.
+  const above = project.file('code');
+  project.write('code/a/.git/HEAD', '');
+  project.write('code/a/package.json', JSON.stringify({ scripts: { dev: 'vite' } }));
+  symlinkSync(above, project.file('home'));
+  rmSync(manifest);
+  for (const [HOME, why] of [
+    ['/nowhere', 'holds more than one project'],
+    [project.file('home'), 'holds more than one project'],
+  ] as const)
+    expect(await devctlWith(project, { cwd: above, env: { HOME } }, 'init', '--yes')).toMatchObject(
+      { exitCode: 2, stderr: expect.stringContaining(why) },
+    );
+  expect(existsSync(`${above}/.devctl.json`)).toBe(false);
+  expect(await devctl(project, 'init', '--config', 'code', '--yes')).toMatchObject({ exitCode: 0 });
+
+  writeFileSync(manifest, json.text);
   mkdirSync(project.file('below'));
   expect(await devctlWith(project, { cwd: project.file('below') }, 'init')).toMatchObject({
     exitCode: 2,
@@ -130,7 +155,6 @@ test('up without a manifest runs what is found only when it is told to, leaves n
   });
   expect(project.oracle.everything()).toEqual([]);
 
-  const { startDevctl } = await import('../support/devctl.ts');
   const up = startDevctl(project, { env }, 'up', '--yes', '--no-prefix');
   await until(() => project.oracle.processes().length >= 3);
   await until(async () => {
@@ -188,3 +212,24 @@ setTimeout(() => console.log('up'), 10);
     expect(project.oracle.everything()).toEqual([]);
   },
 );
+
+test('init --probe: a task that does not end is ended by Ctrl-C, and nothing is left or written', async () => {
+  await using project = await temporaryProject(undefined, {
+    'process-compose.yaml': `processes:
+  first: {command: exit 0}
+  task: {command: sleep 300, depends_on: {first: {condition: process_completed_successfully}}}
+  api: {command: sleep 300, depends_on: {task: {condition: process_completed_successfully}}}
+`,
+  });
+  const probe = startDevctl(project, {}, 'init', '--probe', '--yes');
+  await until(() =>
+    project.oracle.processes().some(({ argv }) => argv.join(' ').includes('sleep 300')),
+  );
+  probe.kill('SIGINT');
+  const ended = await probe;
+  expect(ended.exitCode).toBe(1);
+  expect(ended.stderr).toMatch(/probing first\n.*probing task\n[\s\S]*was interrupted/);
+  expect(ended.stderr).not.toContain('probing api');
+  expect(project.oracle.everything()).toEqual([]);
+  expect(existsSync(project.file('.devctl.json'))).toBe(false);
+});

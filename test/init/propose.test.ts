@@ -1,4 +1,11 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { collectRepository } from '../../src/init/collect.ts';
+import { toManifestText } from '../../src/init/manifest-text.ts';
+import { examineText } from '../../src/manifest/load.ts';
+import { currentRunFolder } from '../support/run-folder.ts';
 import { byName, proposeFor } from './read.ts';
 
 const scripts = (all: Record<string, string>, more: object = {}) => ({
@@ -50,6 +57,24 @@ test.each([
     { shop: 'npm run dev' },
   ],
   [
+    'commands of several parts find the programs of node_modules, too',
+    { dev: 'concurrently -n a,b "cd x && vite" "npm run gen && vite"' },
+    {
+      a: 'export PATH="$PWD/node_modules/.bin:$PATH"; cd x && vite',
+      b: 'export PATH="$PWD/node_modules/.bin:$PATH"; npm run gen && vite',
+    },
+  ],
+  [
+    'a hook before is kept',
+    { dev: 'run-p a b', a: 'x', b: 'y', predev: 'npm run gen' },
+    { shop: 'npm run dev' },
+  ],
+  [
+    'a short form with arguments is kept whole',
+    { dev: 'concurrently "npm:a -- --x" "npm:b"', a: 'x', b: 'y' },
+    { shop: 'npm run dev' },
+  ],
+  [
     'what the shell must read is kept whole',
     { dev: 'concurrently "node $FILE" "tsc -w"' },
     { shop: 'npm run dev' },
@@ -60,6 +85,27 @@ test.each([
     Object.entries(found).map(([name, { command }]) => [name, command]),
   );
   expect(commands).toEqual(expected);
+});
+
+test('variables before commands side by side belong to each of them', () => {
+  const dev = 'cross-env NODE_ENV="d x" concurrently "node a.js" "npm:b"';
+  expect(byName(proposeFor(scripts({ dev, b: 'y' })))).toEqual({
+    node: { command: 'node a.js', env: { NODE_ENV: 'd x' } },
+    b: { command: 'npm run b', env: { NODE_ENV: 'd x' } },
+  });
+});
+
+test('a part of the script of a workspace finds the programs of the root', () => {
+  const found = proposeFor({
+    'package.json': { workspaces: ['apps/*'] },
+    'apps/web/package.json': { scripts: { dev: 'concurrently "tsc -w" "npm:b"', b: 'y' } },
+  });
+  expect(byName(found)).toMatchObject({
+    'web-tsc': {
+      command:
+        'PATH="$PWD/node_modules/.bin:$PWD/../node_modules/.bin:$PWD/../../node_modules/.bin:$PATH" tsc -w',
+    },
+  });
 });
 
 test.each([
@@ -73,6 +119,85 @@ test.each([
   const { services, notes } = proposeFor({ ...scripts(all), 'start-dev.sh': 'devctl start &\n' });
   expect(services).toEqual([]);
   expect(notes.join('\n')).toMatch(/scripts\.dev is not taken: it calls devctl/);
+});
+
+test.each<[string, Record<string, unknown>]>([
+  ['npm with an option', scripts({ dev: 'npm -s run services', services: 'devctl start' })],
+  ['node --run', scripts({ dev: 'node --run services', services: 'devctl start' })],
+  ['run-s', scripts({ dev: 'run-s services web', services: 'devctl start', web: 'vite' })],
+  [
+    'a pattern that cannot be taken apart',
+    scripts({ dev: 'concurrently "npm:dev:*" > $LOG', 'dev:all': 'devctl up' }),
+  ],
+  ['a hook of a called script', scripts({ dev: 'npm run a', a: 'vite', prea: 'devctl start' })],
+  ['the root, by --prefix', scripts({ up: 'devctl up', start: 'npm --prefix . run up' })],
+  [
+    'a package, through turbo',
+    {
+      ...scripts({ dev: 'turbo run dev' }, { workspaces: ['apps/*'] }),
+      'apps/web/package.json': { scripts: { dev: 'devctl up' } },
+    },
+  ],
+  [
+    'the root, from a package',
+    {
+      ...scripts({ services: 'devctl up' }, { workspaces: ['apps/*'] }),
+      'apps/web/package.json': { scripts: { dev: 'npm -w ../.. run services' } },
+    },
+  ],
+  ['a program without an extension', { ...scripts({ dev: './bin/up' }), 'bin/up': 'devctl up' }],
+  [
+    'a program that a program runs',
+    { ...scripts({ dev: 'sh tools/a.sh' }), 'tools/a.sh': './b.bash', 'tools/b.bash': 'devctl up' },
+  ],
+  [
+    'a launcher in JavaScript',
+    { ...scripts({ dev: 'node dev.mjs' }), 'dev.mjs': "spawn('npx', ['devctl', 'up'])" },
+  ],
+  [
+    'a Makefile',
+    { ...scripts({ dev: 'make dev' }), Makefile: 'dev: db\n\tvite\ndb:\n\tdevctl start db\n' },
+  ],
+  ['a Procfile', { ...scripts({ up: 'devctl up' }), Procfile: 'web: yarn up\n' }],
+  ['mprocs', { ...scripts({ up: 'devctl up' }), 'mprocs.yaml': 'procs: {a: {shell: npm run up}}' }],
+  [
+    'process-compose',
+    {
+      'process-compose.yaml': 'processes: {a: {command: ./up.sh}}',
+      'up.sh': 'exec npx devctl up',
+    },
+  ],
+  ['pm2', { 'ecosystem.json': { apps: [{ script: 'up.sh' }] }, 'up.sh': 'devctl up' }],
+  [
+    'nx',
+    {
+      'nx.json': {},
+      'apps/a/project.json': { targets: { serve: { options: { commands: ['devctl up'] } } } },
+    },
+  ],
+])('what calls devctl further away is not taken either: %s', (_name, files) => {
+  const { services, notes } = proposeFor(files);
+  expect(services).toEqual([]);
+  expect(notes.join('\n')).toMatch(/ is not taken: it calls devctl/);
+});
+
+test.each<[string, Record<string, unknown>]>([
+  ['its records and its file', scripts({ dev: 'rm -rf .devctl.json devctl.log && vite' })],
+  ['a folder of that name', scripts({ dev: 'node devctl/server.js' })],
+  ['a comment', { ...scripts({ dev: 'sh dev.sh' }), 'dev.sh': '# or: devctl up\nvite\n' }],
+  [
+    'another script beside it',
+    scripts({ up: 'devctl up', dev: 'npm run dev:web', 'dev:web': 'vite' }),
+  ],
+  [
+    'the same name in another package',
+    {
+      ...scripts({ dev: 'devctl up' }, { workspaces: ['apps/*'] }),
+      'apps/web/package.json': { scripts: { dev: 'npm run gen && vite', gen: 'x' } },
+    },
+  ],
+])('what only looks like a call of devctl is taken: %s', (_name, files) => {
+  expect(proposeFor(files).services).toHaveLength(1);
 });
 
 test.each([
@@ -126,6 +251,22 @@ test.each([
     { 'vite.config.ts': 'export default { preview: { port: 4001 } }' },
     5173,
   ],
+  [
+    'vite, whose hot reload has a port',
+    'vite',
+    { 'vite.config.ts': 'export default { server: { hmr: { port: 24678 }, host: true } }' },
+    5173,
+  ],
+  [
+    'vite with a proxy before its port',
+    'vite',
+    {
+      'vite.config.ts':
+        "export default { server: { proxy: { '/api': { target: 'http://localhost:1' } }, port: 4004 } }",
+    },
+    4004,
+  ],
+  ['node with a debugger', 'node --inspect=9229 x.js', { 'x.js': 'app.listen(3307)' }, 3307],
   [
     'vite with a computed port',
     'vite',
@@ -457,4 +598,57 @@ test('names are those that a manifest accepts, each once', () => {
     'b/web/package.json': one,
   });
   expect(found.services.map(({ name }) => name)).toEqual(['web-app', 'web', 'web-2']);
+});
+
+test('keys of prototypes, and files that nobody would write, end in no service and in no crash', () => {
+  const many = 'server: {'.repeat(50_000);
+  const found = proposeFor({
+    'package.json': `{"name": "__proto__", "workspaces": ["${'*a'.repeat(50)}"], "scripts": {
+      "dev": "vite", "__proto__": "x", "constructor": "y", "start": "${'bun '.repeat(30_000)}"}}`,
+    [`${'a'.repeat(100)}/package.json`]: { scripts: { dev: `run-p ${'a*'.repeat(100)}` } },
+    'vite.config.ts': many,
+    'mprocs.yaml': 'procs: {a: {shell: x, stop: constructor}, __proto__: {shell: y}}',
+    'process-compose.yaml': `processes:
+  a: {command: x, availability: {restart: toString}, depends_on: {b: {condition: valueOf}}}
+  b: {command: x}
+`,
+    'ecosystem.config.js': `module.exports = { apps: [${'/*'.repeat(100_000)}`,
+    'start-dev.sh': '\x1b[2J & \u202e\n'.repeat(1_000),
+    'turbo.json': '['.repeat(200_000),
+    'nx.json': '{}',
+    'apps/x/project.json': { name: "x'; echo", targets: { serve: {} } },
+  });
+  const { problems } = examineText(toManifestText(found, null), '/nowhere');
+  expect(problems).toEqual([]);
+  expect(byName(found)).toEqual({
+    a: { command: 'x', dependsOn: { b: 'started' } },
+    b: { command: 'x' },
+  });
+  const procs = Array.from({ length: 20_000 }, () => 'web: x').join('\n');
+  expect(proposeFor({ Procfile: procs }).services).toHaveLength(200);
+});
+
+test('a link that leads out of the repository, a FIFO and a folder in the place of a file are not read', () => {
+  const root = mkdtempSync(join(currentRunFolder(), 'hostile-'));
+  const elsewhere = mkdtempSync(join(currentRunFolder(), 'elsewhere-'));
+  writeFileSync(join(elsewhere, 'Procfile'), 'web: secret\n');
+  writeFileSync(join(elsewhere, 'puma.rb'), 'port 1\n');
+  symlinkSync(join(elsewhere, 'Procfile'), join(root, 'Procfile'));
+  symlinkSync(elsewhere, join(root, 'config'));
+  symlinkSync('nowhere', join(root, 'compose.yaml'));
+  symlinkSync('turbo.json', join(root, 'turbo.json'));
+  symlinkSync('/dev/zero', join(root, 'nx.json'));
+  execFileSync('mkfifo', [join(root, '.env'), join(root, 'mprocs.yaml')]);
+  mkdirSync(join(root, 'lerna.json'));
+  writeFileSync(join(root, 'package.json'), '{"scripts": {"dev": "sh ./dev.sh"}}');
+  symlinkSync('package.json', join(root, 'dev.sh'));
+  const { texts, problems } = collectRepository(root);
+  expect([...texts.keys()].sort()).toEqual(['dev.sh', 'package.json']);
+  expect(problems.toSorted()).toEqual([
+    '.env is not a regular file',
+    'Procfile is not read: it is a link that leads out of here',
+    'config/puma.rb is not read: it is a link that leads out of here',
+    'mprocs.yaml is not a regular file',
+    'nx.json is not read: it is a link that leads out of here',
+  ]);
 });

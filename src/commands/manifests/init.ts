@@ -14,9 +14,9 @@ import { printJson } from '../../output/terminal/json.ts';
 import { type Theme, themeFor } from '../../output/terminal/theme.ts';
 import { printable } from '../../output/terminal/width.ts';
 import { DEVCTL } from '../../own-command.ts';
-import { homeFolder } from '../../processes/home-folder.ts';
 import { currentFolder } from '../../processes/working-folder.ts';
 import { USUAL_MANIFEST } from '../../project/names.ts';
+import { holdsHomeFolder, whySeveralProjects } from '../../project/place/several-projects.ts';
 
 export interface InitOptions {
   readonly config?: string;
@@ -82,8 +82,7 @@ function nobodyToAsk(command: string): DevctlError {
  */
 function folderToInit(config: string | undefined): string {
   const root = realpathSync(resolve(currentFolder(), namedFolder(config)));
-  const home = homeFolder();
-  if (root === '/' || root === home)
+  if (holdsHomeFolder(root) === true)
     throw new DevctlError('usage', `${root} holds more than one project, so it gets no manifest`, {
       hint: 'go to the folder of a project',
     });
@@ -91,6 +90,11 @@ function folderToInit(config: string | undefined): string {
   if (above?.kind === 'found' && above.root !== root)
     throw new DevctlError('usage', `${above.file} is the manifest of this folder already`, {
       hint: `for a project of its own in this folder: ${DEVCTL} init --config .`,
+    });
+  const several = config === undefined && above?.kind !== 'found' ? whySeveralProjects(root) : null;
+  if (several !== null)
+    throw new DevctlError('usage', `${several}, so it gets no manifest by itself`, {
+      hint: `go to the folder of one project; for a manifest of all: ${DEVCTL} init --config .`,
     });
   return root;
 }
@@ -233,7 +237,7 @@ export function schemaPath(root: string): string | null {
   return existsSync(join(root, path)) ? `./${path}` : null;
 }
 
-function writeManifest(file: string, text: string): void {
+export function writeManifest(file: string, text: string): void {
   try {
     // Never over a file that has come meanwhile.
     writeFileSync(file, text, { flag: 'wx' });
@@ -264,7 +268,7 @@ function printWritten(file: string, root: string, proposal: Proposal, theme: The
   if (first) stdout.write(`  tests: ${printable(oneOffCommand(first.command))}\n`);
   if (!ignoresRecords(root))
     stdout.write(`  put .pids/ into .gitignore: devctl keeps its records there\n`);
-  if (install !== null) stdout.write(`  install first: ${install}\n`);
+  if (install !== null) stdout.write(`  install first: ${printable(install)}\n`);
   stdout.write(`next: ${DEVCTL} start\n`);
   return ExitCode.Ok;
 }

@@ -7,6 +7,7 @@ import { learn } from '../../operations/probe/learn.ts';
 import { firstEphemeralPort, probeServices } from '../../operations/probe/probe.ts';
 import { themeFor } from '../../output/terminal/theme.ts';
 import { printable } from '../../output/terminal/width.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { openHost } from '../../processes/real-host.ts';
 import { projectFolder } from '../../project/folder.ts';
 
@@ -55,7 +56,7 @@ export async function probeProposal(
     });
     if (stop.survivors.length > 0)
       throw new DevctlError('survivors', 'a process of the probe is left, so nothing was written', {
-        hint: 'devctl stop tries again; devctl tree shows it',
+        hint: `${DEVCTL} stop tries again; ${DEVCTL} tree shows it`,
       });
     if (isInterrupted)
       throw new DevctlError('init-failed', 'the probe was interrupted, and nothing is left of it', {

@@ -7,6 +7,7 @@ import { examineText, manifestInvalid } from '../../manifest/load.ts';
 import type { ResolvedManifest } from '../../manifest/resolved.ts';
 import { requireOneProject } from '../../operations/start/ad-hoc.ts';
 import { themeFor } from '../../output/terminal/theme.ts';
+import { printable } from '../../output/terminal/width.ts';
 import { DEVCTL } from '../../own-command.ts';
 import { COOKIE_VARIABLES } from '../../ownership/cookie.ts';
 import type { OpenProject } from '../../project/open-project.ts';
@@ -47,9 +48,9 @@ export async function proposeOnce(
   // stdout is for the output of the services.
   const write = (line: string): void => void process.stderr.write(`${line}\n`);
   if (!json) {
-    write('there is no manifest here; devctl init would write:');
+    write(`there is no manifest here; ${DEVCTL} init would write:`);
     printDiff(diffLines('', text), themeFor(process.stderr, color), write);
-    if (proposal.install !== null) write(`install first: ${proposal.install}`);
+    if (proposal.install !== null) write(`install first: ${printable(proposal.install)}`);
   }
   if (!yes && !(await isWanted(json))) return null;
   const { manifest, problems } = examineText(text, root);

@@ -22,7 +22,7 @@ import { DEVCTL } from '../../own-command.ts';
 import { USUAL_MANIFEST } from '../../project/names.ts';
 import { type OpenProject, openProject } from '../../project/open-project.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
-import { printDiff, schemaPath } from './init.ts';
+import { printDiff, schemaPath, writeManifest } from './init.ts';
 
 export interface SaveOptions {
   readonly config?: string;
@@ -35,7 +35,9 @@ export async function saveCommand(names: readonly string[], options: SaveOptions
   const project = openProject({ config: options.config });
   const { outline, folder } = project;
   if (outline.kind === 'broken')
-    throw new DevctlError('manifest-invalid', outline.why, { hint: 'mend it first: devctl check' });
+    throw new DevctlError('manifest-invalid', outline.why, {
+      hint: `mend it first: ${DEVCTL} check`,
+    });
   const services = chosen(project, names).map((record) => toProposed(record, folder.root));
   const file = outline.kind === 'absent' ? join(folder.root, USUAL_MANIFEST) : outline.file;
   const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
@@ -43,7 +45,8 @@ export async function saveCommand(names: readonly string[], options: SaveOptions
     before === ''
       ? toManifestText({ ...NOTHING, services }, schemaPath(folder.root))
       : services.reduce(withService, before);
-  replaceFile(file, after);
+  if (outline.kind === 'absent') writeManifest(file, after);
+  else replaceFile(file, after);
   const problems = examineManifest({ file }).problems.map((one) => formatProblem(one, folder.root));
   const saved = services.map(({ name }) => name);
   if (options.json) printJson({ ok: problems.length === 0, file, saved, problems });

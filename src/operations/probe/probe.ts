@@ -9,8 +9,10 @@ import { DevctlError } from '../../errors.ts';
 import { tailLog } from '../../logs/tail.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
 import { choicesOf, selectForStart } from '../../manifest/select.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
+import { exitInWords } from '../../services/lifecycle/states.ts';
 import { httpProbe } from '../../services/probes/http.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { lookAtProject } from '../../tracking/look.ts';
@@ -73,12 +75,15 @@ export async function probeServices(
   const look = await lookAtProject(host, folder);
   if (look.claims.length > 0 || look.state.records.length > 0)
     throw new DevctlError('usage', 'the project runs, and a probe would disturb it', {
-      hint: 'stop it first: devctl stop',
+      hint: `stop it first: ${DEVCTL} stop`,
     });
-  return new ProbeSession(host, folder, withoutWaiting(manifest), options).run(names);
+  return new ProbeSession(host, folder, manifest, options).run(inOrder(manifest, names));
 }
 
-/** Removes everything that a start would wait for, because that is to be learned. */
+/**
+ * Removes everything that a start would wait for, because that is to be learned, and dependencies, because only what the
+ * user has chosen is run. A task is watched like a service, because a start would wait for its end for ever.
+ */
 function withoutWaiting(manifest: ResolvedManifest): ResolvedManifest {
   const services = Object.entries(manifest.services).map(
     ([name, service]) => [name, tried(service)] as const,
@@ -88,9 +93,19 @@ function withoutWaiting(manifest: ResolvedManifest): ResolvedManifest {
 
 function tried(service: ResolvedService): ResolvedService {
   const stop = { ...service.stop, signal: 'SIGTERM', graceMs: GRACE_MS } as const;
-  const bare = { ...service, ports: [], udpPorts: [], ready: null, live: null, stop };
+  const bare = {
+    ...service,
+    ports: [],
+    udpPorts: [],
+    ready: null,
+    live: null,
+    dependsOn: {},
+    stop,
+  };
   return {
     ...bare,
+    oneShot: false,
+    settleMs: service.oneShot ? 0 : service.settleMs,
     restart: { ...service.restart, policy: 'no' },
     adHoc: true,
     once: true,
@@ -101,6 +116,9 @@ class ProbeSession {
   readonly #host: Host;
   readonly #folder: ProjectFolder;
   readonly #manifest: ResolvedManifest;
+  readonly #tasks: ReadonlySet<string>;
+  /** Services of which a port is known already: a slow one must not count as one without a port. */
+  readonly #listeners: ReadonlySet<string>;
   readonly #options: ProbeOptions;
   readonly #seen = new Map<string, ShownByRun>();
 
@@ -112,14 +130,19 @@ class ProbeSession {
   ) {
     this.#host = host;
     this.#folder = folder;
-    this.#manifest = manifest;
+    this.#manifest = withoutWaiting(manifest);
+    const services = Object.entries(manifest.services);
+    const named = (test: (service: ResolvedService) => boolean): ReadonlySet<string> =>
+      new Set(services.flatMap(([name, service]) => (test(service) ? [name] : [])));
+    this.#tasks = named(({ oneShot }) => oneShot);
+    this.#listeners = named(({ ports }) => ports.length > 0);
     this.#options = options;
   }
 
   async run(names: readonly string[]): Promise<ProbeResult> {
     let stop: StopReport;
     try {
-      for (const name of inOrder(this.#manifest, names)) {
+      for (const name of names) {
         if (this.#options.interrupted()) break;
         this.#options.onService(name);
         this.#seen.set(name, await this.#try(name));
@@ -136,10 +159,10 @@ class ProbeSession {
   }
 
   async #try(name: string): Promise<ShownByRun> {
-    const failure = await this.#start(name);
+    const isTask = this.#tasks.has(name);
+    const failure = isTask ? await this.#runTask(name) : await this.#start(name);
     const base = { endedAfterMs: 0, needsInterrupt: false } as const;
-    const service = this.#manifest.services[name];
-    if (failure !== null || service?.oneShot)
+    if (failure !== null || isTask)
       return { ...base, failure, ports: [], lines: await this.#lines(name) };
     const found = await this.#steadyPorts(name);
     if (found === null)
@@ -147,6 +170,23 @@ class ProbeSession {
     const ports: SeenPort[] = [];
     for (const port of found) ports.push({ port, status: await statusOf(port) });
     return { ...base, failure: null, ports, lines: await this.#lines(name) };
+  }
+
+  /** Waits until a task has ended, and ends it when its time is up. Returns why it has not succeeded; null: it has. */
+  async #runTask(name: string): Promise<string | null> {
+    const untilMs = this.#host.nowMs() + OBSERVED_MS;
+    const failure = await this.#start(name);
+    for (;;) {
+      const { records } = (await lookAtProject(this.#host, this.#folder)).state;
+      const record = records.find(({ service }) => service === name);
+      if (!record) return failure ?? 'it has no record';
+      if (record.exit) return record.exit.code === 0 ? null : exitInWords(record.exit);
+      if (this.#options.interrupted()) return 'interrupted';
+      if (this.#host.nowMs() >= untilMs) break;
+      await this.#host.delay(LOOK_MS);
+    }
+    await this.#stop([name]);
+    return `it did not end within ${OBSERVED_MS / 1_000} s`;
   }
 
   /** @returns why it did not come up; null when it did */
@@ -177,6 +217,8 @@ class ProbeSession {
     const beganAtMs = this.#host.nowMs();
     let last = '';
     let sinceMs = beganAtMs;
+    let toldAtMs: number | null = null;
+    const portlessMs = this.#listeners.has(name) ? OBSERVED_MS : PORTLESS_MS;
     let ports: readonly number[] = [];
     for (;;) {
       const look = await lookAtProject(this.#host, this.#folder);
@@ -186,9 +228,11 @@ class ProbeSession {
       const nowMs = this.#host.nowMs();
       if (ports.join() !== last) sinceMs = nowMs;
       last = ports.join();
-      const isReady = nowMs - sinceMs >= TOLD_MS && saysReady(await this.#lines(name));
+      // From the line on, because a port that opens with it was not in the look before.
+      if (toldAtMs === null && saysReady(await this.#lines(name))) toldAtMs = nowMs;
+      const isTold = toldAtMs !== null && nowMs - toldAtMs >= TOLD_MS;
       const isSteady =
-        nowMs - sinceMs >= (ports.length > 0 ? STEADY_MS : isReady ? TOLD_MS : PORTLESS_MS);
+        nowMs - sinceMs >= (ports.length > 0 ? STEADY_MS : isTold ? TOLD_MS : portlessMs);
       const isOver = isSteady || nowMs - beganAtMs >= OBSERVED_MS;
       if (isOver || this.#options.interrupted()) return ports;
       await this.#host.delay(LOOK_MS);
@@ -204,7 +248,7 @@ class ProbeSession {
   /** Ends one service with SIGTERM and notes how long that takes; where it is deaf to that, tries SIGINT once. */
   async #end(name: string): Promise<void> {
     const seen = this.#seen.get(name);
-    if (!seen || seen.failure !== null || this.#manifest.services[name]?.oneShot) return;
+    if (!seen || seen.failure !== null || this.#tasks.has(name)) return;
     const endedAfterMs = endOf(await this.#stop([name]), name);
     let needsInterrupt = false;
     if (endedAfterMs === null && (await this.#start(name, this.#withInterrupt(name))) === null)

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { homeFolder } from '../../processes/home-folder.ts';
 import { foldersUpwards, isInside } from '../inside.ts';
@@ -19,12 +19,30 @@ const PROJECT_MARKS = ['.git', '.hg', '.jj', '.devctl.json'];
  * @param root real path
  */
 export function whySeveralProjects(root: string): string | null {
-  const home = homeFolder();
-  if (home === null) return `nobody knows whether ${root} holds the home folder`;
-  if (isInside(root, home)) return `${root} is, or holds, the home folder`;
-  if (foldersUpwards(root).some(isProject)) return null;
+  const isHome = holdsHomeFolder(root);
+  if (isHome === null) return `nobody knows whether ${root} holds the home folder`;
+  if (isHome) return `${root} is, or holds, the home folder`;
+  // A home folder that is a repository itself, of dotfiles, makes nothing below it one project.
+  if (foldersUpwards(root).some((folder) => isProject(folder) && holdsHomeFolder(folder) === false))
+    return null;
   const below = projectBelowFolder(root);
   return below === null ? null : `${root} holds more than one project: ${below} is one`;
+}
+
+/**
+ * Tells whether the home folder is a folder, or lies below it. Null: it is not known where it is.
+ *
+ * @param folder real path
+ */
+export function holdsHomeFolder(folder: string): boolean | null {
+  if (folder === '/') return true;
+  const home = homeFolder();
+  if (home === null) return null;
+  try {
+    return isInside(folder, realpathSync(home));
+  } catch {
+    return isInside(folder, home);
+  }
 }
 
 function isProject(folder: string): boolean {
