@@ -153,14 +153,14 @@ const YAML = 'yaml.cjs';
 /** Their source files run together, so that esbuild leaves out what they do not use of the two packages. */
 const WHOLE = [MANIFEST, YAML];
 const STATUS_AND_STOP = ['status', 'stop'].map((name) => `src/commands/${name}.ts`);
-/** A failure must be of the same class in all bundles, and `--help` needs no more than that. */
-const ERRORS = 'errors.cjs';
+/** The code with which every command begins; a failure must be of the same class in all bundles. */
+const FIRST = 'first.cjs';
 /** Packages that devctl loads when it spawns, or on other systems only. */
 const PACKAGES = ['execa', 'ps-list', 'pidtree', 'tree-kill'];
 
 /**
  * Says which source files every bundle takes from one place, so that nothing is published twice: those of `start`,
- * `status`, `stop` and the supervisor, but not those with which every command begins.
+ * `status`, `stop` and the supervisor, and those with which every command begins.
  *
  * @returns source file → { from: the file in dist/, id: its number, names: what the source file exports }
  */
@@ -182,7 +182,10 @@ async function findPlaces() {
   const taken = [...new Set([...quick, ...commands])].filter(
     (source) => !first.has(source) && (quick.has(source) || supervisor.has(source)),
   );
-  const places = [...taken.map((source) => [source, placeOf(source)]), ['src/errors.ts', ERRORS]];
+  const places = [
+    ...taken.map((source) => [source, placeOf(source)]),
+    ...[...first].filter((source) => !ENTRIES.includes(source)).map((source) => [source, FIRST]),
+  ];
   const names = await exportsOf(places.map(([source]) => source));
   return new Map(
     places.map(([source, from], id) => [source, { from, id, names: names.get(source) }]),
@@ -491,7 +494,7 @@ function report() {
 const startedAt = performance.now();
 const [types, places] = await Promise.all([emitTypes(), findPlaces()]);
 const bundles = await Promise.all([
-  bundleModules(ERRORS, places),
+  bundleModules(FIRST, places),
   bundleModules(SHARED, places),
   bundleQuickly(places),
   bundleModules(SUPERVISED, places),
