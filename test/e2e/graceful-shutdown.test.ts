@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import { devctl } from '../support/devctl.ts';
 import { freePort } from '../support/free-ports.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { stopReport } from '../support/reports.ts';
-import { test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 test('the example of graceful shutdown answers the request that it has, and is not killed', async () => {
