@@ -56,37 +56,40 @@ test('two services in a row without a manifest: status, logs, restart, a second 
   expect((await devctl(project, 'logs')).stdout).toContain('ready');
 });
 
-test('save writes a manifest, and later into it, with its comments; then they are its services', async () => {
-  await using project = await temporaryProject();
-  mkdirSync(project.file('apps/web'), { recursive: true });
-  const cwd = project.file('apps/web');
-  expect(await devctl(project, 'start', 'job', '--', ...sleeper)).toMatchObject({ exitCode: 0 });
-  const saved = await devctl(project, 'save', '--json');
-  expect(JSON.parse(saved.stdout)).toMatchObject({ ok: true, saved: ['job'], problems: [] });
-  const written = readFileSync(project.file('.devctl.json'), 'utf8');
-  expect(written).toContain('// from devctl start job -- ');
+fullTest(
+  'save writes a manifest, and later into it, with its comments; then they are its services',
+  async () => {
+    await using project = await temporaryProject();
+    mkdirSync(project.file('apps/web'), { recursive: true });
+    const cwd = project.file('apps/web');
+    expect(await devctl(project, 'start', 'job', '--', ...sleeper)).toMatchObject({ exitCode: 0 });
+    const saved = await devctl(project, 'save', '--json');
+    expect(JSON.parse(saved.stdout)).toMatchObject({ ok: true, saved: ['job'], problems: [] });
+    const written = readFileSync(project.file('.devctl.json'), 'utf8');
+    expect(written).toContain('// from devctl start job -- ');
 
-  // Below a manifest it is a service of that project.
-  const web = ['start', 'web', '--', ...fixture('sleeper')];
-  expect(await devctlWith(project, { cwd }, ...web)).toMatchObject({ exitCode: 0 });
-  expect(existsSync(`${cwd}/.pids`)).toBe(false);
-  expect(await devctl(project, 'start', 'job', '--', 'true')).toMatchObject({
-    exitCode: 2,
-    stderr: expect.stringContaining('the manifest has a service or a group called job'),
-  });
-  // --apply stops what was taken out of the manifest. This never was in it.
-  expect(await devctl(project, 'start', '--apply', '--dry-run', '--json')).toMatchObject({
-    stdout: expect.stringMatching(/"stop": \[\]/),
-  });
-  expect(await devctl(project, 'save', 'web')).toMatchObject({ exitCode: 0 });
-  const both = readFileSync(project.file('.devctl.json'), 'utf8');
-  expect(both.startsWith(written.slice(0, written.indexOf('"job"')))).toBe(true);
-  expect(both).toContain('"cwd": "apps/web"');
-  expect(await devctl(project, 'check')).toMatchObject({ exitCode: 0 });
-  expect(await devctl(project, 'save')).toMatchObject({ exitCode: 2 });
-  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-  expect(project.oracle.everything()).toEqual([]);
-});
+    // Below a manifest it is a service of that project.
+    const web = ['start', 'web', '--', ...fixture('sleeper')];
+    expect(await devctlWith(project, { cwd }, ...web)).toMatchObject({ exitCode: 0 });
+    expect(existsSync(`${cwd}/.pids`)).toBe(false);
+    expect(await devctl(project, 'start', 'job', '--', 'true')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('the manifest has a service or a group called job'),
+    });
+    // --apply stops what was taken out of the manifest. This never was in it.
+    expect(await devctl(project, 'start', '--apply', '--dry-run', '--json')).toMatchObject({
+      stdout: expect.stringMatching(/"stop": \[\]/),
+    });
+    expect(await devctl(project, 'save', 'web')).toMatchObject({ exitCode: 0 });
+    const both = readFileSync(project.file('.devctl.json'), 'utf8');
+    expect(both.startsWith(written.slice(0, written.indexOf('"job"')))).toBe(true);
+    expect(both).toContain('"cwd": "apps/web"');
+    expect(await devctl(project, 'check')).toMatchObject({ exitCode: 0 });
+    expect(await devctl(project, 'save')).toMatchObject({ exitCode: 2 });
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
 
 fullTest(
   'a supervisor that takes over knows ad hoc services: adopt, and a start of another one',

@@ -11,7 +11,7 @@ import { type Ground, isAlive, killResidents, openGround } from '../support/plac
 import { readProcesses } from '../support/read-processes.ts';
 import type { SeenProcess } from '../support/seen-process.ts';
 import { hasSubreaper } from '../support/services.ts';
-import { eachModeIf, fullTest, test } from '../support/sets.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { until } from '../support/until.ts';
 
 /** Kills the supervisor and the guard of the project in the working directory, by what its records name. */
@@ -112,7 +112,7 @@ describe.runIf(hasSubreaper)('the service of a project without a supervisor goes
 const CONTAINER = ['--pid', '--fork', '--mount-proc', '--kill-child'] as const;
 const mayUnshare = spawnSync('unshare', [...CONTAINER, 'true']).status === 0;
 
-eachModeIf(hasSubreaper && mayUnshare)<[string, Readonly<Record<string, string>>]>([
+fullTest.runIf(hasSubreaper && mayUnshare).each<[string, Readonly<Record<string, string>>]>([
   ['in its control group', {}],
   ['by its records', NO_GROUPS],
 ])(

@@ -8,7 +8,7 @@ import { devctl, devctlWith } from '../support/devctl.ts';
 import { endProcesses } from '../support/end-processes.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { service } from '../support/services.ts';
-import { eachMode } from '../support/sets.ts';
+import { eachMode, fullTest } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -18,7 +18,7 @@ async function endAll(bystanders: readonly Bystander[]): Promise<void> {
   await Promise.all(bystanders.map((one) => one[Symbol.asyncDispose]()));
 }
 
-eachMode(STOPS)('programs that look like services survive: %j', async (args) => {
+fullTest.each(STOPS)('programs that look like services survive: %j', async (args) => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   await using elsewhere = await temporaryProject();
   const there = [

@@ -104,7 +104,7 @@ test.runIf(hasControlGroups)('stop finds the groups without records', async () =
   expect(existsSync(controlGroupOf(project.root) ?? '')).toBe(false);
 });
 
-test.runIf(hasControlGroups)(
+fullTest.runIf(hasControlGroups)(
   'processes that a killed devctl has left frozen get their grace period',
   async () => {
     const file = 'cleaned';

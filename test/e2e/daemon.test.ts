@@ -40,26 +40,29 @@ test('a command that leaves a daemon which answers is ready, also for another su
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test('a helper that a daemon began with may end, and the command of a probe is no daemon', async () => {
-  const [port = 0] = await freePorts(1);
-  const helped = `setsid sh -c 'until [ -e go ]; do sleep 0.1; done' & sleep 0.2; setsid ${fixture('tcp-server', String(port)).join(' ')} </dev/null & exit 0`;
-  await using project = await temporaryProject({
-    services: {
-      web: { command: helped, ready: { tcp: port } },
-      job: {
-        command: 'sleep 0.2; exit 0',
-        ready: { exec: 'test -e m && exit 0; touch m; sleep 2', timeout: '5s' },
-        autostart: false,
+fullTest(
+  'a helper that a daemon began with may end, and the command of a probe is no daemon',
+  async () => {
+    const [port = 0] = await freePorts(1);
+    const helped = `setsid sh -c 'until [ -e go ]; do sleep 0.1; done' & sleep 0.2; setsid ${fixture('tcp-server', String(port)).join(' ')} </dev/null & exit 0`;
+    await using project = await temporaryProject({
+      services: {
+        web: { command: helped, ready: { tcp: port } },
+        job: {
+          command: 'sleep 0.2; exit 0',
+          ready: { exec: 'test -e m && exit 0; touch m; sleep 2', timeout: '5s' },
+          autostart: false,
+        },
       },
-    },
-  });
-  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  project.write('go', '');
-  await until(() => project.oracle.processes().length === 1);
-  await until(async () => (await webOf(project))?.processes === 1);
-  await until(async () => (await webOf(project))?.state === 'ready');
-  expect(await devctl(project, 'start', 'job')).toMatchObject({ exitCode: 1 });
-});
+    });
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    project.write('go', '');
+    await until(() => project.oracle.processes().length === 1);
+    await until(async () => (await webOf(project))?.processes === 1);
+    await until(async () => (await webOf(project))?.state === 'ready');
+    expect(await devctl(project, 'start', 'job')).toMatchObject({ exitCode: 1 });
+  },
+);
 
 test('a command without a probe that leaves a process has failed, and is told what to do', async () => {
   await using project = await temporaryProject({

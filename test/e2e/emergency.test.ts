@@ -79,16 +79,19 @@ function expectAllEnded(
   return report;
 }
 
-test('npx devctl stop --force ends all when the manifest is a folder and the supervisor is frozen', async () => {
-  await using project = await escaped();
-  await start(project);
-  await signalSupervisor(project, 'SIGSTOP');
-  rmSync(project.file('.devctl.json'));
-  mkdirSync(project.file('.devctl.json'));
-  const report = expectAllEnded(project, await npxStop(project, {}, '--json'), ESCAPED);
-  expect(report.supervisor).toMatchObject({ ended: true });
-  expect(project.oracle.everything()).toEqual([]);
-});
+fullTest(
+  'npx devctl stop --force ends all when the manifest is a folder and the supervisor is frozen',
+  async () => {
+    await using project = await escaped();
+    await start(project);
+    await signalSupervisor(project, 'SIGSTOP');
+    rmSync(project.file('.devctl.json'));
+    mkdirSync(project.file('.devctl.json'));
+    const report = expectAllEnded(project, await npxStop(project, {}, '--json'), ESCAPED);
+    expect(report.supervisor).toMatchObject({ ended: true });
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
 
 fullTest.runIf(canMount)(
   'npx devctl stop --force ends all when records, sockets and temporary files are on a full disk',

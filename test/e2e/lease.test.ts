@@ -37,7 +37,7 @@ function agent(project: TemporaryProject) {
   return spawn('sleep', ['120'], { cwd: '/', env: { ...project.env, PATH: process.env.PATH } });
 }
 
-test('a lease is shown, lasts as long as its latest end, and goes with a stop', async () => {
+fullTest('a lease is shown, lasts as long as its latest end, and goes with a stop', async () => {
   await using project = await temporaryProject(MANIFEST);
   const { stdout } = await devctl(project, 'start', '--ttl', '2h');
   expect(stdout).toMatch(/everything is stopped in 1 h 59 min/);

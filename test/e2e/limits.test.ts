@@ -142,60 +142,63 @@ fullTest(
   },
 );
 
-test('run ends a command beyond its limits, names the branch, and warns about the limits of the project', async () => {
-  await using project = await temporaryProject({
-    services: { web: service('sleeper') },
-  });
-  await using lookAlike = await bystander('node fan.mjs 6', project.root);
-  expect((await startReport(project)).exitCode).toBe(0);
-  const limited = await devctl(
-    project,
-    'run',
-    '--max-processes',
-    '4',
-    '--',
-    ...fixture('fan', '6'),
-  );
-  expect(limited.exitCode, limited.stderr).toBe(124);
-  expect(limited.stderr).toMatch(
-    /over its limit: run-node: ([567]) processes, limit 4; most of it below .*fan.* \(pid \d+\): \1 processes, .*: ending everything/,
-  );
-  const idle = await devctl(project, 'run', '--idle', '1s', '--json', '--', 'sleep', '60');
-  expect(idle.exitCode).toBe(124);
-  expect(JSON.parse(idle.stderr.split('\n').at(-1) ?? '')).toMatchObject({
-    cause: 'limit',
-    breach: { limit: 'idle', allowed: 1_000, action: 'stop', branch: null },
-    survivors: [],
-  });
-  // A limit of the project is only a warning for a one-off.
-  project.write(
-    '.devctl.json',
-    JSON.stringify({
-      limits: { processes: 4, action: 'stop' },
+fullTest(
+  'run ends a command beyond its limits, names the branch, and warns about the limits of the project',
+  async () => {
+    await using project = await temporaryProject({
       services: { web: service('sleeper') },
-    }),
-  );
-  const command = 'for i in 1 2 3 4; do sleep 60 & done; wait';
-  const warned = startDevctl(project, {}, 'run', '--', 'sh', '-c', command);
-  let told = '';
-  warned.stderr.on('data', (chunk) => {
-    told += chunk;
-  });
-  await until(
-    () => /over its limit: run-sh: 5 processes, limit 4/.test(told),
-    () => told,
-  );
-  // A child counts from its fork, and is the program "sleep" only from its exec.
-  const sleepers = await until(() => {
-    const found = project.oracle.processes().filter(({ argv }) => argv.join(' ') === 'sleep 60');
-    return found.length === 4 ? found : null;
-  });
-  for (const sleeper of sleepers) await killAtOnce(sleeper);
-  expect((await warned).exitCode).toBe(0);
-  expect(lookAlike.alive()).toBe(true);
-  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-  expect(project.oracle.processes()).toEqual([]);
-});
+    });
+    await using lookAlike = await bystander('node fan.mjs 6', project.root);
+    expect((await startReport(project)).exitCode).toBe(0);
+    const limited = await devctl(
+      project,
+      'run',
+      '--max-processes',
+      '4',
+      '--',
+      ...fixture('fan', '6'),
+    );
+    expect(limited.exitCode, limited.stderr).toBe(124);
+    expect(limited.stderr).toMatch(
+      /over its limit: run-node: ([567]) processes, limit 4; most of it below .*fan.* \(pid \d+\): \1 processes, .*: ending everything/,
+    );
+    const idle = await devctl(project, 'run', '--idle', '1s', '--json', '--', 'sleep', '60');
+    expect(idle.exitCode).toBe(124);
+    expect(JSON.parse(idle.stderr.split('\n').at(-1) ?? '')).toMatchObject({
+      cause: 'limit',
+      breach: { limit: 'idle', allowed: 1_000, action: 'stop', branch: null },
+      survivors: [],
+    });
+    // A limit of the project is only a warning for a one-off.
+    project.write(
+      '.devctl.json',
+      JSON.stringify({
+        limits: { processes: 4, action: 'stop' },
+        services: { web: service('sleeper') },
+      }),
+    );
+    const command = 'for i in 1 2 3 4; do sleep 60 & done; wait';
+    const warned = startDevctl(project, {}, 'run', '--', 'sh', '-c', command);
+    let told = '';
+    warned.stderr.on('data', (chunk) => {
+      told += chunk;
+    });
+    await until(
+      () => /over its limit: run-sh: 5 processes, limit 4/.test(told),
+      () => told,
+    );
+    // A child counts from its fork, and is the program "sleep" only from its exec.
+    const sleepers = await until(() => {
+      const found = project.oracle.processes().filter(({ argv }) => argv.join(' ') === 'sleep 60');
+      return found.length === 4 ? found : null;
+    });
+    for (const sleeper of sleepers) await killAtOnce(sleeper);
+    expect((await warned).exitCode).toBe(0);
+    expect(lookAlike.alive()).toBe(true);
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(project.oracle.processes()).toEqual([]);
+  },
+);
 
 fullTest('up reports a breach while it happens', async () => {
   await using project = await temporaryProject({

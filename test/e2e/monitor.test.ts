@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl, startDevctl } from '../support/devctl.ts';
 import { signalExactly } from '../support/end-processes.ts';
 import { readProcesses } from '../support/read-processes.ts';
 import { service } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -90,7 +91,7 @@ test.skipIf(lacksTmux)(
   },
 );
 
-test.skipIf(lacksTmux)(
+fullTest.skipIf(lacksTmux)(
   'monitor: after every kind of kill the terminal is as before, and nothing is left',
   async () => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });

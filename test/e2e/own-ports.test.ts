@@ -10,7 +10,7 @@ import { freePorts } from '../support/free-ports.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { startReport, statusReport } from '../support/reports.ts';
 import { killAtOnce, signalSupervisor } from '../support/services.ts';
-import { eachMode, fullTest, test } from '../support/sets.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -39,7 +39,7 @@ test('a service with ports is ready when it listens on them; told where it liste
   expect(stderr).toContain('not ready after 4 s: port 1 is not listened on');
 });
 
-eachMode<[string, (port: number) => object]>([
+fullTest.each<[string, (port: number) => object]>([
   ['tcp', (port) => ({ tcp: port })],
   ['http', (port) => ({ http: `http://localhost:${port}/` })],
 ])('a server of somebody else makes no service ready: %s', async (_kind, probe) => {

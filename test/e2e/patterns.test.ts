@@ -91,26 +91,29 @@ fullTest(
 const FOR_EVER =
   'may take for ever, because \\1 stands beside repetitions: write out what \\1 means';
 
-test('a pattern that cannot be bounded: check and start refuse it, a stop leaves it out and says so', async () => {
-  const web = { command: fixture('sleeper') };
-  await using project = await temporaryProject({ services: { web } });
-  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  project.write(
-    '.devctl.json',
-    `{\n  "services": ${JSON.stringify({ web })},\n  "sweep": {"patterns": ["(a+)+\\\\1", "my-watcher"]}\n}`,
-  );
-  const place = '.devctl.json:3:26  sweep.patterns[0]: "(a+)+\\\\1" ';
-  for (const command of ['check', 'start'])
-    expect(await devctl(project, command)).toMatchObject({
-      exitCode: 2,
-      stderr: expect.stringContaining(`${place}${FOR_EVER}`),
-    });
-  await using watcher = await bystander('node my-watcher', project.root);
-  const stop = await devctl(project, 'stop');
-  expect(stop).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(FOR_EVER) });
-  expect(project.oracle.processes()).toEqual([]);
-  expect(watcher.alive()).toBe(false);
-});
+fullTest(
+  'a pattern that cannot be bounded: check and start refuse it, a stop leaves it out and says so',
+  async () => {
+    const web = { command: fixture('sleeper') };
+    await using project = await temporaryProject({ services: { web } });
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    project.write(
+      '.devctl.json',
+      `{\n  "services": ${JSON.stringify({ web })},\n  "sweep": {"patterns": ["(a+)+\\\\1", "my-watcher"]}\n}`,
+    );
+    const place = '.devctl.json:3:26  sweep.patterns[0]: "(a+)+\\\\1" ';
+    for (const command of ['check', 'start'])
+      expect(await devctl(project, command)).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining(`${place}${FOR_EVER}`),
+      });
+    await using watcher = await bystander('node my-watcher', project.root);
+    const stop = await devctl(project, 'stop');
+    expect(stop).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(FOR_EVER) });
+    expect(project.oracle.processes()).toEqual([]);
+    expect(watcher.alive()).toBe(false);
+  },
+);
 
 test('logs --grep: long lines, no case, and no pattern for ever', async () => {
   const command = `${LONG_LINE.replace('exec', 'echo " Listening ON 7"; echo short; exec')}`;

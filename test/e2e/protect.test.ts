@@ -84,31 +84,34 @@ describe('protect', () => {
     },
   );
 
-  test('a leader, and a process that listens on a declared port, is never protected', async () => {
-    const [port = 0] = await freePorts(1);
-    await using project = await temporaryProject({
-      services: {
-        web: {
-          command: [
-            '/bin/sh',
-            '-c',
-            'setsid "$0" "$@" & exec sleep 600',
-            ...fixture('http-server', String(port)),
-          ],
-          ports: [port],
-          ready: { tcp: port },
+  fullTest(
+    'a leader, and a process that listens on a declared port, is never protected',
+    async () => {
+      const [port = 0] = await freePorts(1);
+      await using project = await temporaryProject({
+        services: {
+          web: {
+            command: [
+              '/bin/sh',
+              '-c',
+              'setsid "$0" "$@" & exec sleep 600',
+              ...fixture('http-server', String(port)),
+            ],
+            ports: [port],
+            ready: { tcp: port },
+          },
+          plain: service('sleeper'),
         },
-        plain: service('sleeper'),
-      },
-      protect: ['http-server', 'sleeper'],
-    });
-    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-    const { exitCode, stdout, stderr } = await devctl(project, 'stop');
-    expect(exitCode, stdout + stderr).toBe(0);
-    expect(project.oracle.everything()).toEqual([]);
-    const check = await devctl(project, 'check');
-    expect(check.stderr).toMatch(/! protect sleeper matches the command of plain/);
-  });
+        protect: ['http-server', 'sleeper'],
+      });
+      expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+      const { exitCode, stdout, stderr } = await devctl(project, 'stop');
+      expect(exitCode, stdout + stderr).toBe(0);
+      expect(project.oracle.everything()).toEqual([]);
+      const check = await devctl(project, 'check');
+      expect(check.stderr).toMatch(/! protect sleeper matches the command of plain/);
+    },
+  );
 
   test('DEVCTL_PROTECT=1 protects where the manifest says so', async () => {
     const web = withAgent('DEVCTL_PROTECT=1 setsid');

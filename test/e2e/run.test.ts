@@ -177,22 +177,25 @@ test('status shows a one-off, stop or a signal ends it, and other services stay'
   await fourth.done;
 });
 
-test('a script in a one-off that starts, tests and stops ends its own services only', async () => {
-  await using project = await temporaryProject({ services: { web: service('sleeper') } });
-  const own = `'${process.execPath}' '${program}'`;
-  const script = `${own} start && ${own} status; ${own} stop; echo "stopped=$?"`;
-  const run = await devctl(project, 'run', '--', 'sh', '-c', script);
-  expect(run.stdout, run.stderr).toMatch(/1 of 1 services are up/);
-  expect(run.stdout).toMatch(/nothing (more )?is left|nothing more can be found/);
-  expect(run.stdout).toContain('stopped=0');
-  expect(run.exitCode).toBe(0);
-  expect(others(project)).toEqual([]);
-  const named = await devctl(project, 'run', '--name', 'me', '--', 'sh', '-c', `${own} stop me`);
-  expect(named).toMatchObject({
-    exitCode: 1,
-    stderr: expect.stringContaining('inside the one-off me'),
-  });
-});
+fullTest(
+  'a script in a one-off that starts, tests and stops ends its own services only',
+  async () => {
+    await using project = await temporaryProject({ services: { web: service('sleeper') } });
+    const own = `'${process.execPath}' '${program}'`;
+    const script = `${own} start && ${own} status; ${own} stop; echo "stopped=$?"`;
+    const run = await devctl(project, 'run', '--', 'sh', '-c', script);
+    expect(run.stdout, run.stderr).toMatch(/1 of 1 services are up/);
+    expect(run.stdout).toMatch(/nothing (more )?is left|nothing more can be found/);
+    expect(run.stdout).toContain('stopped=0');
+    expect(run.exitCode).toBe(0);
+    expect(others(project)).toEqual([]);
+    const named = await devctl(project, 'run', '--name', 'me', '--', 'sh', '-c', `${own} stop me`);
+    expect(named).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('inside the one-off me'),
+    });
+  },
+);
 
 test.runIf(hasControlGroups)(
   'an empty control group proves nothing of a command that has left it unseen',

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl, startDevctl } from '../support/devctl.ts';
 import { startReport, statusReport } from '../support/reports.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -71,7 +72,7 @@ test('with "settle": 0 start waits for nothing', async () => {
   await until(async () => (await devctl(project, 'status')).stdout.includes('exited with code 1'));
 });
 
-test('a stop within the settle time is no success of the start', async () => {
+fullTest('a stop within the settle time is no success of the start', async () => {
   await using project = await temporaryProject({
     settle: '60s',
     services: { web: { command: STAYS }, db: { command: STAYS, settle: 0 } },

@@ -80,7 +80,7 @@ test('a UDP port must be free before the start, is shown, is not waited for, and
   expect(stop).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/ports .* free/) });
 });
 
-test('start takes back a port from a process that an earlier run has left', async () => {
+fullTest('start takes back a port from a process that an earlier run has left', async () => {
   const port = await freePort();
   const server = fixture('tcp-server', String(port)).join(' ');
   await using project = await temporaryProject({

@@ -59,26 +59,29 @@ test('a named service is started with its dependencies, and nothing else', async
   });
 });
 
-test('a group stands for its services, and a service with autostart: false waits to be named', async () => {
-  await using project = await temporaryProject({
-    services: {
-      a: service('sleeper'),
-      b: service('sleeper'),
-      c: service('sleeper'),
-      seed: service('sleeper', [], { autostart: false }),
-    },
-    groups: { pair: ['a', 'b'] },
-  });
-  const names = async (...args: readonly string[]) => {
-    const { exitCode, report } = await startReport(project, ...args);
-    expect(exitCode).toBe(0);
-    return report.services.map(({ name }) => name).sort();
-  };
-  expect(await names('pair')).toEqual(['a', 'b']);
-  expect(await names()).toEqual(['a', 'b', 'c']);
-  expect(await names('seed')).toEqual(['seed']);
-  expect(project.oracle.processes().length).toBe(4);
-});
+fullTest(
+  'a group stands for its services, and a service with autostart: false waits to be named',
+  async () => {
+    await using project = await temporaryProject({
+      services: {
+        a: service('sleeper'),
+        b: service('sleeper'),
+        c: service('sleeper'),
+        seed: service('sleeper', [], { autostart: false }),
+      },
+      groups: { pair: ['a', 'b'] },
+    });
+    const names = async (...args: readonly string[]) => {
+      const { exitCode, report } = await startReport(project, ...args);
+      expect(exitCode).toBe(0);
+      return report.services.map(({ name }) => name).sort();
+    };
+    expect(await names('pair')).toEqual(['a', 'b']);
+    expect(await names()).toEqual(['a', 'b', 'c']);
+    expect(await names('seed')).toEqual(['seed']);
+    expect(project.oracle.processes().length).toBe(4);
+  },
+);
 
 fullTest('a start of running services succeeds and starts nothing', async () => {
   await using project = await temporaryProject({

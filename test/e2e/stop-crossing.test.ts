@@ -78,7 +78,7 @@ fullTest('two starts at once run one after the other and start nothing twice', a
   expect(project.oracle.processes().length).toBe(3);
 });
 
-test('Ctrl-C turns a running stop into a forced stop, which is proved as well', async () => {
+fullTest('Ctrl-C turns a running stop into a forced stop, which is proved as well', async () => {
   await using project = await temporaryProject({
     services: { web: service('stubborn', ['2'], { stop: { grace: '10m' } }) },
   });

@@ -240,7 +240,7 @@ describe.runIf(hasSubreaper)('a service with "tty": true', () => {
   });
 });
 
-test('without native calls, check and start refuse it and say why', async () => {
+fullTest('without native calls, check and start refuse it and say why', async () => {
   await using project = await temporaryProject({
     services: { web: shell('sleep 100'), plain: { command: 'sleep 100' } },
   });
@@ -262,7 +262,7 @@ test('without native calls, check and start refuse it and say why', async () => 
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'attach and send say what a service without a terminal lacks',
   async () => {
     await using project = await temporaryProject({

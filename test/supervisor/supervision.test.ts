@@ -77,7 +77,7 @@ test('after a stop that failed, the supervisor looks after its services again', 
   await until(() => readRecords(folder).records.some(({ state }) => state === 'failed'));
 });
 
-test('after a stand-down that stopped nothing everything is as it was', async () => {
+fullTest('after a stand-down that stopped nothing everything is as it was', async () => {
   await using project = await temporaryProject({
     services: { web: service('sleeper'), plain: { command: fixture('sleeper') } },
   });

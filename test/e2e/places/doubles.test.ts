@@ -93,7 +93,7 @@ eachMode<[string, 'file' | 'id', readonly string[]]>([
   await expectToEnd(ground, 'Q', [again], ...flags);
 });
 
-eachMode(BOTH_STOPS)(
+fullTest.each(BOTH_STOPS)(
   'of two projects with one mark each stop ends its own: %s',
   async (_title, flags) => {
     await using ground = await openGround();

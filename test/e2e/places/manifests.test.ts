@@ -156,12 +156,14 @@ test.runIf(hasSubreaper)(
   },
 );
 
-eachModeIf(hasSubreaper)<[string, (ground: Ground) => string, Readonly<Record<string, string>>]>([
-  ['marked', ({ sleep }) => `exec ${sleep}`, {}],
-  ['unmarked', bare, {}],
-  ['unmarked, without control groups', bare, { DEVCTL_CGROUP: 'off' }],
-  ['a daemon that only its log ties to us', daemon, WITHOUT_CONTAINMENT],
-])(
+fullTest
+  .runIf(hasSubreaper)
+  .each<[string, (ground: Ground) => string, Readonly<Record<string, string>>]>([
+    ['marked', ({ sleep }) => `exec ${sleep}`, {}],
+    ['unmarked', bare, {}],
+    ['unmarked, without control groups', bare, { DEVCTL_CGROUP: 'off' }],
+    ['a daemon that only its log ties to us', daemon, WITHOUT_CONTAINMENT],
+  ])(
   'a stop ends the services that ran when the manifest named another pidsDir: %s',
   async (_name, command, env) => {
     await using ground = await openGround(env);

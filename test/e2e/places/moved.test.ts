@@ -159,7 +159,7 @@ fullTest.each([
   },
 );
 
-test.runIf(hasSubreaper)('stop ends a moved project whose supervisor was killed', async () => {
+fullTest.runIf(hasSubreaper)('stop ends a moved project whose supervisor was killed', async () => {
   await using ground = await openGround();
   const before = await ground.start('P');
   await killAtOnce(before.supervisor);

@@ -283,7 +283,7 @@ fullTest(
 /** The process table of systems without /proc. */
 const PORTABLE = { DEVCTL_PROCESS_TABLE: 'portable' };
 
-eachMode<[string, readonly string[]]>([
+fullTest.each<[string, readonly string[]]>([
   ['stop', ['stop']],
   ['stop --force', ['stop', '--force']],
 ])(

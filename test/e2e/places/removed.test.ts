@@ -246,7 +246,7 @@ test.runIf(process.platform === 'linux')(
   },
 );
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'stop --force in a removed folder ends what the kernel calls that folder, and nothing else',
   async () => {
     await using ground = await openGround();
