@@ -62,7 +62,7 @@ test('the nearest project is meant, also when it has lost its manifest', async (
 });
 
 describe('two projects in one place', () => {
-  fullTest.each<[string, readonly string[]]>([
+  eachMode<[string, readonly string[]]>([
     ['stop', ['stop']],
     ['stop --force', ['stop', '--force']],
   ])(
