@@ -15,7 +15,8 @@ import { closeInheritedFiles } from '../services/launch/inherited-files.ts';
  *
  * Without a guard, the orphans of a killed supervisor go to process 1, and a daemon that has cleared its
  * environment cannot be found. A guard becomes a child subreaper, and goes on as `sleep`: less than 2 MB that do
- * nothing and can hardly fail. It ends when its supervisor ends and leaves nothing, or with the next stop. Without native calls or `sleep`, a supervisor has no guard.
+ * nothing and can hardly fail. It ends when its supervisor ends and leaves nothing, or with the next stop. Without
+ * native calls or `sleep`, a supervisor has no guard.
  */
 async function main(root: string, args: readonly string[]): Promise<void> {
   if (!args.includes(SPAWNED)) spawnSupervisor(args);
