@@ -31,6 +31,7 @@ import { Argument, Command, CommanderError } from 'commander';
 import type { CommandLineModel } from './commands/candidates.ts';
 import { DevctlError, ExitCode } from './errors.ts';
 import { nearest } from './manifest/nearest.ts';
+import { DEVCTL } from './own-command.ts';
 import { ownVersion } from './package-root.ts';
 
 /** Runs the command that was chosen, and resolves to its exit code. */
@@ -436,7 +437,7 @@ function addCommand(
     .option('--json', json)
     .addHelpText(
       'after',
-      `${more ? `\n${more}\n` : ''}\nExamples:\n${examples.map((line) => `  devctl ${line}\n`).join('')}`,
+      `${more ? `\n${more}\n` : ''}\nExamples:\n${examples.map((line) => `  ${DEVCTL} ${line}\n`).join('')}`,
     )
     .action((...given: unknown[]) => {
       // commander passes the operands, then the options of the command alone, then the command.
@@ -498,13 +499,14 @@ export function modelOf(program: Command): CommandLineModel {
 
 const PROGRAM_EXAMPLES = `
 Examples:
-  devctl start                 everything in .devctl.json, in order of dependence
-  devctl status
-  devctl stop                  returns when nothing is left
-  devctl stop --force          in an emergency: needs no manifest and no records
+  ${DEVCTL} start          everything in order of dependence
+  ${DEVCTL} status
+  ${DEVCTL} stop           returns when nothing is left
+  ${DEVCTL} stop --force   in an emergency: needs no records
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or manifest, 3 not all up, 4 processes left,
-            5 port held by another program, 6 another devctl at work
+Exit codes: 0 done, 1 failed, 2 wrong usage or manifest, 3 not all up,
+            4 processes left, 5 port held by another program,
+            6 another devctl at work
 `;
 
 /**
@@ -515,7 +517,7 @@ function usageError(error: CommanderError): DevctlError {
   const [first = '', ...rest] = error.message.split('\n');
   const suggestion = /^\((Did you mean .*)\)$/.exec(rest.join(' '))?.[1];
   return new DevctlError('usage', first.replace(/^error: /, ''), {
-    hint: suggestion ?? 'devctl --help lists commands and options',
+    hint: suggestion ?? `${DEVCTL} --help lists commands and options`,
   });
 }
 
@@ -534,7 +536,7 @@ function helpOf(program: Command, name: string | undefined): Command {
     all.map((one) => one.name()),
   );
   throw new DevctlError('usage', `unknown command '${name}'`, {
-    hint: meant === null ? 'devctl --help lists commands and options' : `Did you mean ${meant}?`,
+    hint: meant === null ? `${DEVCTL} --help lists commands and options` : `Did you mean ${meant}?`,
   });
 }
 

@@ -289,7 +289,7 @@ function mayImport(file: string, target: string, typeOnly: boolean): boolean {
   // Only the build and the tests begin there: it is a program of its own.
   if (to === 'supervisor') return false;
   // Printed data has a shape, which the folder that made the data defines.
-  if (from === 'output') return to === 'errors.ts' || typeOnly;
+  if (from === 'output') return ['errors.ts', 'own-command.ts'].includes(to) || typeOnly;
   return LAYERS.some((names) => names.includes(from)) && isDownwards(LAYERS, from, to);
 }
 

@@ -15,9 +15,17 @@ function run(...args: readonly string[]) {
 describe('wrong usage: exit code 2, the mistake, a hint, no stack', () => {
   test.each([
     ['a typo', ['statsu'], "✗ unknown command 'statsu'\n  → Did you mean status?"],
-    ['an unknown command', ['xyzzy'], "✗ unknown command 'xyzzy'\n  → devctl --help lists"],
+    [
+      'an unknown command',
+      ['xyzzy'],
+      "✗ unknown command 'xyzzy'\n  → npx --no-install devctl --help",
+    ],
     ['help for a typo', ['help', 'statsu'], "✗ unknown command 'statsu'\n  → Did you mean status?"],
-    ['help for nothing', ['help', 'xyzzy'], "✗ unknown command 'xyzzy'\n  → devctl --help lists"],
+    [
+      'help for nothing',
+      ['help', 'xyzzy'],
+      "✗ unknown command 'xyzzy'\n  → npx --no-install devctl --help",
+    ],
     ['an unknown option', ['stop', '--dry'], "✗ unknown option '--dry'\n"],
     ['a typo in an option', ['stop', '--forec'], '→ Did you mean --force?'],
     ['a missing value', ['stop', '--grace'], "✗ option '--grace <duration>' argument missing"],

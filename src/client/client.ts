@@ -9,7 +9,9 @@
  *   start-supervisor  finds it, or starts one
  *   end-supervisor    ends supervisors and their guards
  */
+
 import { DevctlError, inWords } from '../errors.ts';
+import { DEVCTL } from '../own-command.ts';
 import type { ContainedCommand } from '../services/launch/stop-command.ts';
 import type {
   ChildrenAnswer,
@@ -134,7 +136,7 @@ async function start(
   });
   if (last?.type === 'result') return last;
   throw new DevctlError('supervisor-failed', 'the supervisor ended before the start was done', {
-    hint: 'devctl status shows what runs; its log is .pids/supervisor.log',
+    hint: `${DEVCTL} status shows what runs; its log is .pids/supervisor.log`,
   });
 }
 

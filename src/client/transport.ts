@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { DevctlError } from '../errors.ts';
+import { DEVCTL } from '../own-command.ts';
 
 /**
  * Sends one request and reads the whole answer.
@@ -78,7 +79,7 @@ export async function stream(
   const answer = await post(socket, body === undefined ? 'GET' : 'POST', path, body, signal);
   if (!answer) {
     throw new DevctlError('supervisor-failed', 'the supervisor does not answer', {
-      hint: 'its log is .pids/supervisor.log; devctl stop works without it',
+      hint: `its log is .pids/supervisor.log; ${DEVCTL} stop works without it`,
     });
   }
   try {
@@ -122,7 +123,7 @@ function parseEvent(line: string): object {
   if (event instanceof Object) return event;
   const shown = line.length > SHOWN_CHARACTERS ? `${line.slice(0, SHOWN_CHARACTERS)}…` : line;
   throw new DevctlError('supervisor-failed', `the supervisor broke off or failed: ${shown}`, {
-    hint: 'devctl status shows what runs; its log is .pids/supervisor.log',
+    hint: `${DEVCTL} status shows what runs; its log is .pids/supervisor.log`,
   });
 }
 

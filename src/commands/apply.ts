@@ -9,6 +9,7 @@ import { openProgress } from '../output/terminal/open-progress.ts';
 import { isSeen, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { printStopReport } from '../output/text/stop.ts';
+import { DEVCTL } from '../own-command.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { declaredServices, manifestQuery, openProject } from '../project/open-project.ts';
@@ -54,7 +55,7 @@ export function startOrApply(
   const lone = options.dependents ? '--dependents' : options.dryRun ? '--dry-run' : null;
   if (lone === null) return startCommand(names, options);
   throw new DevctlError('usage', `${lone} is an option of start --apply`, {
-    hint: `devctl start --apply ${lone}`,
+    hint: `${DEVCTL} start --apply ${lone}`,
   });
 }
 
@@ -97,7 +98,7 @@ async function applyCommand(
   const endYield = yieldLock(options);
   const afterStop = (): void => {
     progress.close();
-    const message = 'interrupted: what was started goes on running; devctl status shows what';
+    const message = `interrupted: what was started goes on running; ${DEVCTL} status shows what`;
     process.stderr.write(`\n${message}\n`);
     if (options.json) printJson({ error: { code: 'interrupted', message, hint: null } });
     process.exit(exitCodeOf('SIGINT'));
@@ -179,5 +180,5 @@ function printUnknown({ unknown }: ApplyPlan, color: boolean | undefined): void 
   process.stderr.write(
     `${theme.yellow('!')} ${names}: nobody can tell whether they have changed, because their records do not say what they were started with\n`,
   );
-  process.stderr.write(`  → devctl restart ${unknown.join(' ')}\n`);
+  process.stderr.write(`  → ${DEVCTL} restart ${unknown.join(' ')}\n`);
 }

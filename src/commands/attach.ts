@@ -13,6 +13,7 @@ import { printJson } from '../output/terminal/json.ts';
 import { createLogPrinter } from '../output/terminal/log-printer.ts';
 import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
+import { DEVCTL } from '../own-command.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 import { lineToText } from './log-line.ts';
@@ -34,7 +35,7 @@ export async function attachCommand(name: string, options: AttachOptions): Promi
   const target = await findTerminal(openHost(), project, name);
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     throw new DevctlError('usage', 'attach needs a terminal, and this is none', {
-      hint: `devctl logs -f ${name} shows its output, devctl send ${name} TEXT types into it`,
+      hint: `${DEVCTL} logs -f ${name} shows its output, ${DEVCTL} send ${name} TEXT types into it`,
     });
   }
   const { service, leader } = target;

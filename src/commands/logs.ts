@@ -10,6 +10,7 @@ import { codeOfLostReader } from '../output/terminal/lost-output.ts';
 import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.ts';
 import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
+import { DEVCTL } from '../own-command.ts';
 import {
   type OpenProject,
   openProject,
@@ -231,6 +232,6 @@ function explainNothing(services: readonly ServiceLog[], options: LogsOptions): 
   const isFiltered = options.grep !== undefined || options.since !== undefined;
   if (isFiltered || options.lines === '0') return;
   const names = services.map(({ name }) => printable(name)).join(', ');
-  const text = `no output of ${names || 'any service'} yet; devctl start begins it`;
+  const text = `no output of ${names || 'any service'} yet; ${DEVCTL} start begins it`;
   process.stderr.write(`${themeFor(process.stderr, options.color).yellow('!')} ${text}\n`);
 }

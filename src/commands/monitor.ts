@@ -23,6 +23,7 @@ import { jsonLine } from '../output/terminal/json.ts';
 import { codeOfLostReader } from '../output/terminal/lost-output.ts';
 import { openSlowWriter } from '../output/terminal/slow-writer.ts';
 import { type Theme, themeFor } from '../output/terminal/theme.ts';
+import { DEVCTL } from '../own-command.ts';
 import { openHost } from '../processes/real-host.ts';
 import {
   type OpenProject,
@@ -100,7 +101,7 @@ class Monitor {
     if (!this.#command) return;
     this.#command.release();
     const { verb, service } = this.#model.actions[0] ?? { verb: '', service: '' };
-    process.stderr.write(`devctl ${verb} ${service} goes on; devctl status shows how it went\n`);
+    process.stderr.write(`the ${verb} of ${service} goes on; ${DEVCTL} status shows how it went\n`);
   }
 
   #onEvent(event: MonitorEvent): void {
@@ -217,6 +218,6 @@ function requireTerminal(): void {
       ? 'TERM=dumb is one that cannot move its cursor'
       : 'this one says that it has no columns';
   throw new DevctlError('usage', `devctl monitor needs a terminal: ${why}`, {
-    hint: 'devctl status, or for a program devctl status --json, devctl monitor --json (a line a second)',
+    hint: `${DEVCTL} status; for a program: ${DEVCTL} monitor --json (a line a second)`,
   });
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
+import { DEVCTL } from '../own-command.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { recordedOtherManifest } from '../tracking/other-manifest.ts';
 
@@ -10,6 +11,6 @@ export function noteOtherManifest(folder: ProjectFolder, color: boolean | undefi
   if (!other) return;
   const { id, manifest } = other;
   const stop = manifest === null ? `--project ${id}` : `--config ${join(folder.root, manifest)}`;
-  const line = `${manifest ?? 'another manifest'} has services here as well: devctl stop ${stop}`;
+  const line = `${manifest ?? 'another manifest'} has services here as well: ${DEVCTL} stop ${stop}`;
   process.stderr.write(`${themeFor(process.stderr, color).yellow('!')} ${printable(line)}\n`);
 }

@@ -7,6 +7,7 @@ import { printJson } from '../output/terminal/json.ts';
 import { openProgress } from '../output/terminal/open-progress.ts';
 import { isSeen } from '../output/terminal/theme.ts';
 import { printStopReport } from '../output/text/stop.ts';
+import { DEVCTL } from '../own-command.ts';
 import { openHost } from '../processes/real-host.ts';
 import { declaredServices, openProject } from '../project/open-project.ts';
 import { printHints } from './failure-hint.ts';
@@ -46,7 +47,7 @@ export async function restartCommand(
   const interrupted = listenForInterrupts();
   const afterStop = (): void => {
     progress.close();
-    const message = 'interrupted: what was started goes on running; devctl status shows what';
+    const message = `interrupted: what was started goes on running; ${DEVCTL} status shows what`;
     process.stderr.write(`\n${message}\n`);
     if (options.json) printJson({ error: { code: 'interrupted', message, hint: null } });
     process.exit(exitCodeOf('SIGINT'));

@@ -16,6 +16,7 @@ import { printFailure } from '../output/terminal/failure.ts';
 import { jsonLine } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
+import { DEVCTL } from '../own-command.ts';
 import { inheritedEnvironment } from '../ownership/cookie.ts';
 import { currentFolder } from '../processes/working-folder.ts';
 import { logsFolderOf } from '../project/folder.ts';
@@ -138,7 +139,7 @@ function manifestFor(
   } catch (error) {
     if (!(error instanceof DevctlError)) throw error;
     warn(
-      'the manifest has mistakes (devctl check names them): "env", "limits" and "containment" do not count',
+      `the manifest has mistakes (${DEVCTL} check names them): "env", "limits" and "containment" do not count`,
     );
     return null;
   }
@@ -206,7 +207,7 @@ function printResult(
   for (const { pid, command, why } of survivors)
     notes.bad(`pid ${pid} is alive: ${command}: ${why}`);
   if (survivors.length > 0) {
-    notes.more(`→ the record is kept; devctl stop ${name} tries again`);
+    notes.more(`→ the record is kept; ${DEVCTL} stop ${name} tries again`);
     return;
   }
   if (stop === null || (orphans.length === 0 && cause === 'ended')) return;

@@ -3,6 +3,7 @@ import { sendToService } from '../operations/send.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
+import { DEVCTL } from '../own-command.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 
@@ -27,7 +28,7 @@ export async function sendCommand(
   requireProject(project, false);
   if (words.length === 0 && process.stdin.isTTY) {
     throw new DevctlError('usage', 'there is nothing to send', {
-      hint: `devctl send ${name} TEXT, or pipe something in: echo TEXT | devctl send ${name}`,
+      hint: `${DEVCTL} send ${name} TEXT, or pipe something in: echo TEXT | ${DEVCTL} send ${name}`,
     });
   }
   const end = options.newline === false ? '' : '\n';
@@ -41,7 +42,7 @@ export async function sendCommand(
   if (options.json) printJson(result);
   if (result.unread) {
     const { service } = result;
-    const note = `${service} has read nothing of its stdin within 1 s; if it waits for keys, it needs "tty": true and devctl restart ${service}`;
+    const note = `${service} has read nothing of its stdin within 1 s; if it waits for keys, it needs "tty": true and ${DEVCTL} restart ${service}`;
     process.stderr.write(
       `${themeFor(process.stderr, options.color).yellow('!')} ${printable(note)}\n`,
     );

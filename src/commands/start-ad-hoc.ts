@@ -33,7 +33,7 @@ export async function startAdHoc(
       JSON.stringify(read.record.command) === JSON.stringify(command);
     if (!isIt)
       throw new DevctlError('usage', `${name} runs already, with another command`, {
-        hint: `end it first: devctl stop ${name}; or give this one another name`,
+        hint: `end it first: ${DEVCTL} stop ${name}; or give this one another name`,
       });
   };
   return startSelected(project, startable, [name], { ...options, check });

@@ -81,7 +81,7 @@ export async function startSelected(
   const reasonsShown = new Map<string, string | null>();
   const onInterrupt = (): void => {
     progress.close();
-    const message = 'interrupted: what was started goes on running; devctl stop ends it';
+    const message = `interrupted: what was started goes on running; ${DEVCTL} stop ends it`;
     process.stderr.write(`\n${message}\n`);
     if (options.json) printJson({ error: { code: 'interrupted', message, hint: null } });
     process.exit(exitCodeOf('SIGINT'));
@@ -224,21 +224,21 @@ export function printSummary(
   }
   const up = services.length - failed.length;
   if (failed.length === 0) {
-    stdout.write(`${up} of ${services.length} services are up. Stop them with: devctl stop\n`);
+    stdout.write(`${up} of ${services.length} services are up. Stop them with: ${DEVCTL} stop\n`);
     if (ends) stdout.write(`${ends}\n`);
     return;
   }
   if (abandoned) {
     stdout.write(`${up} of ${services.length} services were up when the start was given up\n`);
-    stderr.write('  → devctl status shows what is left\n');
+    stderr.write(`  → ${DEVCTL} status shows what is left\n`);
     return;
   }
   stdout.write(`${up} of ${services.length} services are up\n`);
   if (aborted.length > 0) stderr.write(`stopped again: ${aborted.join(', ')}\n`);
   if (services.some(({ pid, state }) => isUp(state) || (state === 'unhealthy' && pid !== null)))
-    stderr.write('  → what runs goes on running; devctl stop ends it\n');
+    stderr.write(`  → what runs goes on running; ${DEVCTL} stop ends it\n`);
   if (failed.some(({ state }) => state === 'clearing' || state === 'backoff'))
-    stderr.write('  → what ends again and again is tried on; devctl status shows how it goes\n');
+    stderr.write(`  → what ends again and again is tried on; ${DEVCTL} status shows how it goes\n`);
 }
 
 /** Lists names, with a mark at those that run on as they were defined before. */
@@ -254,7 +254,7 @@ export function changeLines(changed: readonly ChangedService[]): readonly string
   const which = changed.map(({ service, keys }) => `${service} (${keys.join(', ')})`).join(', ');
   return [
     `changed since they were started: ${printable(which)}`,
-    '→ devctl start --apply restarts what has changed',
+    `→ ${DEVCTL} start --apply restarts what has changed`,
   ];
 }
 

@@ -5,6 +5,7 @@ import { printJson } from '../output/terminal/json.ts';
 import { renderTable, tableWidth } from '../output/terminal/table.ts';
 import { type Theme, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
+import { DEVCTL } from '../own-command.ts';
 import { openHost } from '../processes/real-host.ts';
 
 interface StatusOfAllOptions {
@@ -21,7 +22,7 @@ export async function statusOfAll(
   if (names.length > 0 || config !== undefined) {
     const what = config === undefined ? `services (${names.join(', ')})` : '--config';
     throw new DevctlError('usage', `--all shows every project, so ${what} cannot be named`, {
-      hint: 'devctl status --all, or devctl status in the folder of one project',
+      hint: `${DEVCTL} status --all, or ${DEVCTL} status in the folder of one project`,
     });
   }
   const projects = await summariseProjects(openHost());
@@ -50,7 +51,7 @@ function printProjects(projects: readonly ProjectSummary[], color: boolean | und
     const notes = themeFor(process.stderr, color);
     const where = printable(project ?? mark);
     process.stderr.write(`${notes.yellow('!')} the folder of ${where} is gone\n`);
-    process.stderr.write(`  → devctl stop --project ${id ?? mark} ends what is left of it\n`);
+    process.stderr.write(`  → ${DEVCTL} stop --project ${id ?? mark} ends what is left of it\n`);
   }
 }
 

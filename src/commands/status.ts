@@ -12,6 +12,7 @@ import { renderTable, tableWidth } from '../output/terminal/table.ts';
 import { type Theme, themeFor } from '../output/terminal/theme.ts';
 import { urlLines } from '../output/terminal/urls.ts';
 import { printable } from '../output/terminal/width.ts';
+import { DEVCTL } from '../own-command.ts';
 import { allPorts } from '../processes/ports.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
@@ -108,14 +109,14 @@ function printServices({ services, leases }: StatusReport, theme: Theme): void {
   for (const { name, changed } of services) {
     if (changed && changed.length > 0)
       process.stdout.write(
-        `${name}: changed since it was started (${printable(changed.join(', '))}); devctl start --apply restarts it\n`,
+        `${name}: changed since it was started (${printable(changed.join(', '))}); ${DEVCTL} start --apply restarts it\n`,
       );
   }
   const undeclared = services.filter((one) => one.undeclared).map(({ name }) => name);
   if (undeclared.length > 0) {
     const names = undeclared.join(' ');
     process.stdout.write(
-      `${undeclared.join(', ')}: the manifest names ${undeclared.length === 1 ? 'it' : 'them'} no more; devctl stop ${names}\n`,
+      `${undeclared.join(', ')}: the manifest names ${undeclared.length === 1 ? 'it' : 'them'} no more; ${DEVCTL} stop ${names}\n`,
     );
   }
   const blocked = services.filter(({ blockedBy }) => blockedBy.length > 0).map(({ name }) => name);
@@ -123,7 +124,9 @@ function printServices({ services, leases }: StatusReport, theme: Theme): void {
   for (const { name, reason } of explained)
     process.stdout.write(`${name}: ${printable(reason ?? '')}\n`);
   if (blocked.length > 0)
-    process.stdout.write(`  → once what they wait for is up: devctl start ${blocked.join(' ')}\n`);
+    process.stdout.write(
+      `  → once what they wait for is up: ${DEVCTL} start ${blocked.join(' ')}\n`,
+    );
 }
 
 function printNotes(report: StatusReport, theme: Theme): void {
@@ -135,9 +138,9 @@ function printNotes(report: StatusReport, theme: Theme): void {
   for (const breach of report.breaches)
     note(printable(`over its limit: ${warningInWords(breach)}`));
   for (const problem of report.problems) note(printable(problem));
-  if (report.orphans.length > 0) process.stderr.write('  → devctl stop ends them\n');
+  if (report.orphans.length > 0) process.stderr.write(`  → ${DEVCTL} stop ends them\n`);
   if (!report.supervisor && report.services.some(({ pid, oneOff }) => pid !== null && !oneOff))
-    note('no supervisor is running; take over what runs: devctl adopt');
+    note(`no supervisor is running; take over what runs: ${DEVCTL} adopt`);
 }
 
 function printProcesses(processes: StatusReport['orphans'], theme: Theme): void {

@@ -6,6 +6,7 @@ import { printJson } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { printStopReport } from '../output/text/stop.ts';
+import { DEVCTL } from '../own-command.ts';
 import type { Host } from '../processes/host.ts';
 import { takePrecedence } from '../processes/precedence.ts';
 import { openHost } from '../processes/real-host.ts';
@@ -52,7 +53,7 @@ export async function stopCommand(
   const selected = selectNames(project, names);
   if (options.why && !options.dryRun) {
     throw new DevctlError('usage', '--why says why each process is ours: it takes --dry-run', {
-      hint: 'devctl stop --dry-run --why',
+      hint: `${DEVCTL} stop --dry-run --why`,
     });
   }
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
@@ -63,7 +64,7 @@ export async function stopCommand(
       'usage',
       '--volumes removes the volumes of all containers: it takes no names',
       {
-        hint: 'devctl stop --volumes',
+        hint: `${DEVCTL} stop --volumes`,
       },
     );
   }
@@ -72,7 +73,7 @@ export async function stopCommand(
       'usage',
       '--unprotected ends what the manifest protects: it takes --force',
       {
-        hint: 'devctl stop --force --unprotected',
+        hint: `${DEVCTL} stop --force --unprotected`,
       },
     );
   }

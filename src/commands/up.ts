@@ -29,6 +29,7 @@ import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.
 import { colorEnabled, isSeen, themeFor } from '../output/terminal/theme.ts';
 import { printableLines } from '../output/terminal/width.ts';
 import { printStopReport } from '../output/text/stop.ts';
+import { DEVCTL } from '../own-command.ts';
 import { openHost } from '../processes/real-host.ts';
 import { logsFolderOf } from '../project/folder.ts';
 import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
@@ -69,7 +70,7 @@ export async function upCommand(
       'usage',
       `up stays with services, and ${manifest.file} has containers alone`,
       {
-        hint: 'bring them up: devctl start; see what they write: devctl logs --follow',
+        hint: `bring them up: ${DEVCTL} start; see what they write: ${DEVCTL} logs --follow`,
       },
     );
   }

@@ -1,5 +1,6 @@
 import { DevctlError } from '../errors.ts';
 import type { ContainerSettings } from '../manifest/resolved.ts';
+import { DEVCTL } from '../own-command.ts';
 import { readComposeProject } from './compose.ts';
 import { planContainers, unknownInWords } from './plan.ts';
 
@@ -39,6 +40,6 @@ export function requireCompose(
   const why = checkCompose(settings, root, services, env);
   if (why === null) return;
   throw new DevctlError('manifest-invalid', `${settings.definedAt}  containers: ${why}`, {
-    hint: 'devctl check looks again, and starts nothing',
+    hint: `${DEVCTL} check looks again, and starts nothing`,
   });
 }

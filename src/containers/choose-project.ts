@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import type { ContainerSettings } from '../manifest/resolved.ts';
+import { DEVCTL } from '../own-command.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { type ComposeProject, composeFolderName } from './compose.ts';
 import type { Engine } from './engine.ts';
@@ -87,7 +88,7 @@ function renamed(before: string, now: string): DevctlError {
     'start-failed',
     `the containers of this project run as the compose project ${before}, and it is ${now} by now`,
     {
-      hint: 'devctl stop --containers, then start again: volumes have the name of the compose project',
+      hint: `${DEVCTL} stop --containers, then start again: volumes have the name of the compose project`,
     },
   );
 }

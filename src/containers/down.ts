@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DevctlError } from '../errors.ts';
+import { DEVCTL } from '../own-command.ts';
 import { projectCookie } from '../ownership/cookie.ts';
 import { monotonicMs } from '../processes/clock.ts';
 import { listeners, parsePort, portOf } from '../processes/ports.ts';
@@ -135,7 +136,7 @@ class ContainersDown {
     if (unknown === undefined) return;
     const named = `${JSON.stringify(unknown)} is no compose service of this project`;
     throw new DevctlError('usage', `${named}: it has ${[...known].join(', ')}`, {
-      hint: 'devctl status --containers shows what is there; nothing was stopped',
+      hint: `${DEVCTL} status --containers shows what is there; nothing was stopped`,
     });
   }
 
@@ -285,7 +286,7 @@ class ContainersDown {
   }
 }
 
-const KEPT = 'a volume that nobody has named holds its data; devctl stop --force removes it';
+const KEPT = `a volume that nobody has named holds its data; ${DEVCTL} stop --force removes it`;
 
 const ANOTHER_ENGINE: EngineFailure = {
   kind: 'failed',

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DevctlError } from '../errors.ts';
 import type { ContainerSettings } from '../manifest/resolved.ts';
+import { DEVCTL } from '../own-command.ts';
 import { projectCookie } from '../ownership/cookie.ts';
 import { isoTime, monotonicMs } from '../processes/clock.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
@@ -220,7 +221,7 @@ class ContainersUp {
     if (this.#options.over?.aborted) throw interrupted();
     if (why === null) return;
     throw new DevctlError('start-failed', `compose could not start the containers: ${why}`, {
-      hint: 'devctl stop removes what came up; docker compose config checks the compose file',
+      hint: `${DEVCTL} stop removes what came up; docker compose config checks the compose file`,
     });
   }
 
@@ -255,7 +256,7 @@ class ContainersUp {
     this.#tell({ service, state: 'failed', text: why });
     const log = container ? `docker logs ${container.name}; ` : '';
     return new DevctlError('start-failed', `the container ${service} is not up: ${why}`, {
-      hint: `${log}devctl stop takes the containers down`,
+      hint: `${log}${DEVCTL} stop takes the containers down`,
     });
   }
 
@@ -303,7 +304,7 @@ class ContainersUp {
 
 function interrupted(): DevctlError {
   return new DevctlError('start-failed', 'it was interrupted before the containers were up', {
-    hint: 'devctl stop takes down what came up',
+    hint: `${DEVCTL} stop takes down what came up`,
   });
 }
 
@@ -312,7 +313,7 @@ function refuseForeignRecord(read: ReturnType<typeof readContainersRecord>): voi
   if (read.kind !== 'problem' || read.problem.kind === 'corrupt') return;
   const { path, reason } = read.problem;
   throw new DevctlError('start-failed', `the containers cannot be started: ${path}: ${reason}`, {
-    hint: 'stop those containers first: devctl stop --config MANIFEST',
+    hint: `stop those containers first: ${DEVCTL} stop --config MANIFEST`,
   });
 }
 

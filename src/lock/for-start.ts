@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
+import { DEVCTL } from '../own-command.ts';
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { patienceWith } from '../processes/starvation.ts';
@@ -153,6 +154,6 @@ async function refuseOtherManifest(host: Host, folder: ProjectFolder): Promise<v
   throw new DevctlError(
     'manifest-conflict',
     `${what} runs in ${folder.root} (pid ${pid}), and only one manifest of a folder can run`,
-    { hint: `end it first: devctl stop ${named}; or give each manifest a folder of its own` },
+    { hint: `end it first: ${DEVCTL} stop ${named}; or give each manifest a folder of its own` },
   );
 }

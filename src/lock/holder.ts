@@ -1,4 +1,5 @@
 import { DevctlError } from '../errors.ts';
+import { DEVCTL } from '../own-command.ts';
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { isGone } from '../processes/snapshot.ts';
@@ -48,10 +49,10 @@ export function lockedBy(
     const place = holder?.folder?.pidsDir;
     const lock = place === undefined ? '' : `, and holds the lock of ${place}`;
     return new DevctlError('locked', `${name} of another project, ${other}, ${what}${lock}`, {
-      hint: `${wait}, or stop that project: devctl stop --config ${other}`,
+      hint: `${wait}, or stop that project: ${DEVCTL} stop --config ${other}`,
     });
   }
   return new DevctlError('locked', `${name} ${what} in this project`, {
-    hint: `${wait}, or end it and everything else with: devctl stop --force`,
+    hint: `${wait}, or end it and everything else with: ${DEVCTL} stop --force`,
   });
 }

@@ -74,7 +74,7 @@ export function startFolder(cwd: string | undefined): string {
   // A folder above it may be closed to this user.
   if (tryStat(() => statSync(path))) return path;
   throw new DevctlError('folder-gone', `there is no folder ${path}`, {
-    hint: `devctl stop --project ${path} ends what still runs of a removed one`,
+    hint: `${DEVCTL} stop --project ${path} ends what still runs of a removed one`,
   });
 }
 

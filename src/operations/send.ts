@@ -1,4 +1,5 @@
 import { DevctlError } from '../errors.ts';
+import { DEVCTL } from '../own-command.ts';
 import type { Host } from '../processes/host.ts';
 import { loadTerminals } from '../processes/native/native.ts';
 import type { OpenProject } from '../project/open-project.ts';
@@ -37,7 +38,7 @@ export async function sendToService(
   const part = result.bytes > 0 ? ` (${result.bytes} bytes of it were sent)` : '';
   throw failed(
     `${service}: ${result.why}${part}`,
-    `devctl status ${service} shows whether it runs`,
+    `${DEVCTL} status ${service} shows whether it runs`,
   );
 }
 

@@ -1,3 +1,4 @@
+import { DEVCTL } from '../own-command.ts';
 import type { UserPattern } from '../patterns/pattern.ts';
 import { identityKey } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
@@ -298,7 +299,7 @@ export function ownedLookAlikes(
     const found = findLookAlike(snapshot, rules, process);
     if (found === null) return [];
     const whose = service === null ? 'was started by devctl' : `belongs to the service ${service}`;
-    const veto = { kind: 'owned', detail: `${whose}: devctl stop ends it` } as const;
+    const veto = { kind: 'owned', detail: `${whose}: ${DEVCTL} stop ends it` } as const;
     return [{ process, evidence: [{ kind: 'pattern', detail: found.detail }], veto }];
   });
 }

@@ -1,6 +1,7 @@
 import { existsSync, readlinkSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
+import { DEVCTL } from '../own-command.ts';
 
 /** The working directory of a process. */
 export type WorkingFolder =
@@ -70,7 +71,8 @@ function currentFolderGone(): DevctlError {
   const path = removedCurrentFolder();
   const was = path === null ? '' : `: ${path}`;
   const again = path !== null && existsSync(path);
-  const stop = path === null ? 'devctl status --all shows' : `devctl stop --project ${path} ends`;
+  const stop =
+    path === null ? `${DEVCTL} status --all shows` : `${DEVCTL} stop --project ${path} ends`;
   return new DevctlError('folder-gone', `the current folder was removed${was}`, {
     hint: again
       ? `another folder is at that path now; go there: cd ${path}`

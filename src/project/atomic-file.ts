@@ -144,7 +144,7 @@ const HINTS: Readonly<Record<string, string>> = {
  * Flushes a file to its disk. Some network and FUSE file systems have no fsync(2); there the rename is
  * still atomic for every reader that runs.
  */
-function flush(fd: number): void {
+export function flush(fd: number): void {
   try {
     fsyncSync(fd);
   } catch (error) {

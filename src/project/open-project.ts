@@ -193,8 +193,8 @@ export function manifestQuery(project: OpenProject, { cwd, config }: ManifestQue
     {
       hint:
         above === undefined
-          ? `write the manifest again (${DEVCTL} init), or end what is left: devctl stop`
-          : `end what is left here: devctl stop; for the other project: --config ${above}`,
+          ? `write the manifest again (${DEVCTL} init), or end what is left: ${DEVCTL} stop`
+          : `end what is left here: ${DEVCTL} stop; for the other project: --config ${above}`,
     },
   );
 }
@@ -207,7 +207,7 @@ function withoutDefinition(
   const isOnce = records.some(({ once }) => once);
   const hint = isOnce
     ? `write one: ${DEVCTL} init`
-    : `write them into one: ${DEVCTL} save; or end them: devctl stop`;
+    : `write them into one: ${DEVCTL} save; or end them: ${DEVCTL} stop`;
   const message = `${root} has services that no manifest defines, and no .devctl.json`;
   return new DevctlError('manifest-not-found', message, { hint });
 }
@@ -266,6 +266,6 @@ function hasRecords(path: string): boolean {
 export function requireProject({ outline, shownBy }: OpenProject, foundSomething: boolean): void {
   if (outline.kind !== 'absent' || shownBy !== undefined || foundSomething) return;
   throw new DevctlError('manifest-not-found', `no manifest found: ${outline.root}`, {
-    hint: `go to the folder of your project, name its manifest with --config FILE, or write one: ${DEVCTL} init; if the manifest is lost: devctl stop --force`,
+    hint: `go to the folder of your project, name its manifest with --config FILE, or write one: ${DEVCTL} init; if the manifest is lost: ${DEVCTL} stop --force`,
   });
 }

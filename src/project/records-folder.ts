@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
+import { DEVCTL } from '../own-command.ts';
 import { removeLeftovers, unwritable } from './atomic-file.ts';
 import type { ProjectFolder } from './folder.ts';
 import { isInside } from './inside.ts';
@@ -87,7 +88,7 @@ export function writableFolder(folder: ProjectFolder, part: FolderPart | null): 
 
 function noSuchFolder(path: string): DevctlError {
   return new DevctlError('records-unwritable', `the folder ${path} was removed`, {
-    hint: 'devctl start makes it again',
+    hint: `${DEVCTL} start makes it again`,
   });
 }
 

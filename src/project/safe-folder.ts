@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
+import { DEVCTL } from '../own-command.ts';
 import { unwritable } from './atomic-file.ts';
 import { isInside } from './inside.ts';
 import { otherOwner } from './safe-file.ts';
@@ -84,8 +85,7 @@ function makeFolder(path: string, within: string): boolean {
   return isMade;
 }
 
-const AS_OWNER =
-  'run devctl as that user; devctl stop --force ends what carries the mark of the project without its records';
+const AS_OWNER = `run devctl as that user; ${DEVCTL} stop --force ends what carries the mark of the project without its records`;
 const MOVE_AWAY = 'look at what it is, move it away and try again; devctl makes a new one';
 
 function unsafe(path: string, reason: string, hint: string): DevctlError {

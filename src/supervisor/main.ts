@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GUARDED, INHERITS, MANIFEST_NAME, READY_FD } from '../client/protocol.ts';
 import { DevctlError, errnoOf } from '../errors.ts';
+import { DEVCTL } from '../own-command.ts';
 import { TOOL_COOKIE } from '../ownership/cookie.ts';
 import { ownVersion } from '../package-root.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
@@ -234,7 +235,7 @@ function inDetail(error: unknown): string {
 
 const [root, pidsDir, ...words] = process.argv.slice(2);
 if (root === undefined || pidsDir === undefined) {
-  process.stderr.write('this is the resident part of devctl: run devctl start\n');
+  process.stderr.write(`this is the resident part of devctl: run ${DEVCTL} start\n`);
   process.exitCode = 2;
 } else if (process.pid === 1) {
   void runAsContainerInit().then((code) => {

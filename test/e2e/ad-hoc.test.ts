@@ -1,7 +1,15 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+} from 'node:fs';
 import { expect } from 'vitest';
+import { parseText } from '../../src/manifest/parse.ts';
 import { bystander } from '../support/bystander.ts';
-import { devctl, devctlWith } from '../support/devctl.ts';
+import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
 import { freePort } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
@@ -86,6 +94,36 @@ fullTest(
     expect(both).toContain('"cwd": "apps/web"');
     expect(await devctl(project, 'check')).toMatchObject({ exitCode: 0 });
     expect(await devctl(project, 'save')).toMatchObject({ exitCode: 2 });
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
+
+fullTest(
+  'several saves at the same moment lose no line, with a manifest and without; nobody sees half of one',
+  async () => {
+    await using project = await temporaryProject();
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const name of names)
+      expect(await devctl(project, 'start', name, '--', ...sleeper)).toMatchObject({ exitCode: 0 });
+    const file = project.file('.devctl.json');
+    const seen = new Set<string>();
+    const look = setInterval(() => existsSync(file) && seen.add(readFileSync(file, 'utf8')), 1);
+    try {
+      for (const some of [names.slice(0, 3), names.slice(3)]) {
+        const saved = some.map((name) => startDevctl(project, {}, 'save', name));
+        for (const save of saved) expect(await save).toMatchObject({ exitCode: 0 });
+      }
+    } finally {
+      clearInterval(look);
+    }
+    seen.add(readFileSync(file, 'utf8'));
+    for (const text of seen) expect(parseText(text, file).problems).toEqual([]);
+    expect(await devctl(project, 'check')).toMatchObject({ exitCode: 0 });
+    const status = JSON.parse((await devctl(project, 'status', '--json')).stdout);
+    expect(status.services.map(({ name }: { name: string }) => name).sort()).toEqual(names);
+    expect(status.services.every(({ adHoc }: { adHoc: boolean }) => !adHoc)).toBe(true);
+    expect(readdirSync(project.root).sort()).toEqual(['.devctl.json', '.marker', '.pids']);
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
     expect(project.oracle.everything()).toEqual([]);
   },

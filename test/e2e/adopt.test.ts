@@ -108,7 +108,9 @@ fullTest.each(['adopt', 'start other'])('an interrupted restart goes on with: %s
   await until(() => stateOf(project, 'task')?.state === 'backoff');
   await devctl(project, 'start', 'other');
   await signalSupervisor(project, 'SIGKILL');
-  expect((await devctl(project, 'status')).stdout).toContain('go on with it: devctl adopt');
+  expect((await devctl(project, 'status')).stdout).toContain(
+    'go on with it: npx --no-install devctl adopt',
+  );
   const manifest = JSON.parse(readFileSync(project.file('.devctl.json'), 'utf8'));
   manifest.services.task.restart.backoff = '100ms';
   project.write('.devctl.json', JSON.stringify(manifest));

@@ -42,10 +42,12 @@ test('what has changed is marked, and start --apply brings everything in line', 
   const shown = await devctl(project, 'status');
   expect(shown.stdout).toMatch(/^db +ready \(changed\)/m);
   expect(shown.stdout).toContain(
-    'db: changed since it was started (envFile); devctl start --apply',
+    'db: changed since it was started (envFile); npx --no-install devctl start --apply',
   );
   expect(shown.stdout).toMatch(/^old +ready \(undeclared\)/m);
-  expect(shown.stdout).toContain('old: the manifest names it no more; devctl stop old');
+  expect(shown.stdout).toContain(
+    'old: the manifest names it no more; npx --no-install devctl stop old',
+  );
   const { report: now } = await statusReport(project);
   const undeclared = now.services.filter((one) => one.undeclared).map(({ name }) => name);
   expect(undeclared).toEqual(['old']);
@@ -142,7 +144,7 @@ fullTest('with --dependents, after a move, and with records of an earlier devctl
   const unknown = await devctl(project, 'start', '--apply');
   expect(unknown).toMatchObject({
     exitCode: 1,
-    stderr: expect.stringContaining('devctl restart db api seed'),
+    stderr: expect.stringContaining('→ npx --no-install devctl restart db api seed'),
   });
   expect(await pids(project)).toEqual(after);
   expect(await devctl(project, 'restart')).toMatchObject({ exitCode: 0 });
@@ -154,6 +156,6 @@ test('--dry-run and --dependents belong to --apply', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   expect(await devctl(project, 'start', '--dry-run')).toMatchObject({
     exitCode: 2,
-    stderr: expect.stringContaining('devctl start --apply --dry-run'),
+    stderr: expect.stringContaining('npx --no-install devctl start --apply --dry-run'),
   });
 });

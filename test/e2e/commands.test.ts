@@ -133,15 +133,22 @@ test('doctor: each problem is named with the command that mends it', async () =>
   await using _stranger = await holdPort(port);
   const ill = await look();
   expect(ill).toMatchObject({ exitCode: 1, ok: false });
-  expect(ill.fixes).toEqual(['processes: devctl stop', `ports: kill ${process.pid}`]);
+  expect(ill.fixes).toEqual([
+    'processes: npx --no-install devctl stop',
+    `ports: kill ${process.pid}`,
+  ]);
   expect(ill.findings).toContainEqual(
-    expect.objectContaining({ check: 'records', level: 'warning', fix: 'devctl stop once' }),
+    expect.objectContaining({
+      check: 'records',
+      level: 'warning',
+      fix: 'npx --no-install devctl stop once',
+    }),
   );
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
   project.write('.devctl.json', '{ "services": { "web": { "comand": "x" } } }');
-  expect((await look()).fixes).toEqual(['manifest: devctl check']);
+  expect((await look()).fixes).toEqual(['manifest: npx --no-install devctl check']);
   expect((await devctl(project, 'doctor')).stdout).toMatch(
-    /✗ manifest .*services\.web.*\n +→ devctl check/,
+    /✗ manifest .*services\.web.*\n +→ npx --no-install devctl check/,
   );
 });
 
@@ -169,7 +176,9 @@ fullTest(
       return found.length > 0 ? found : null;
     });
     expect(problems).toEqual([
-      expect.stringMatching(/^the log of web has 1\d.*rotated at 1 ?MB; why: devctl doctor$/),
+      expect.stringMatching(
+        /^the log of web has 1\d.*rotated at 1 ?MB; why: npx --no-install devctl doctor$/,
+      ),
     ]);
     const grown = { level: 'problem', message: expect.stringContaining('the log of web has') };
     expect(await logs({ env })).toMatchObject([grown]);

@@ -27,7 +27,7 @@ test('a service that becomes ready after its time is ready, without another star
   await until(async () => (await statusReport(project)).report.services[0]?.state === 'ready');
   const { stdout } = await devctl(project, 'status');
   expect(stdout).toContain('dep: web was not up in time, and is up now');
-  expect(stdout).toContain('devctl start dep');
+  expect(stdout).toContain('npx --no-install devctl start dep');
   expect(await devctl(project, 'start', 'dep')).toMatchObject({ exitCode: 0 });
   expect(await devctl(project, 'status')).toMatchObject({ exitCode: 0 });
 });

@@ -27,7 +27,7 @@ test('logs merges the output of services by time, alive or dead, with and withou
   expect(await devctl(project, 'logs')).toMatchObject({
     exitCode: 0,
     stdout: '',
-    stderr: '! no output of web, database yet; devctl start begins it',
+    stderr: '! no output of web, database yet; npx --no-install devctl start begins it',
   });
   await devctl(project, 'start');
   const lines = async (...args: readonly string[]) =>

@@ -138,7 +138,7 @@ test('monitor without a terminal says what it needs, and prints JSON on request'
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const refused = await devctl(project, 'monitor');
   expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
-  expect(refused.stderr).toMatch(/needs a terminal.*\n.*devctl status.*--json/);
+  expect(refused.stderr).toMatch(/needs a terminal.*\n.*npx --no-install devctl status.*--json/);
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   const running = startDevctl(project, {}, 'monitor', '--json');
   let text = '';

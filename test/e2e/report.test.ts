@@ -114,7 +114,7 @@ fullTest(
     const late = await devctl(project, 'report', '--since', '1s');
     expect(late.stdout).toMatch(/^Of this time only the last stop is known\n/);
     expect(late.stderr).toMatch(
-      /history before that, with 2 limit breaches: devctl report --since/,
+      /history before that, with 2 limit breaches: npx --no-install devctl report --since/,
     );
 
     project.write(

@@ -119,7 +119,7 @@ fullTest(
     const { exitCode, stderr } = await devctl(project, 'start');
     expect(exitCode).toBe(5);
     expect(stderr).toContain('our own service web');
-    expect(stderr).toContain('→ devctl stop web; or choose another port');
+    expect(stderr).toContain('→ npx --no-install devctl stop web; or choose another port');
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
     expect(project.oracle.processes()).toEqual([]);
   },

@@ -163,7 +163,7 @@ test('status shows how a service ended, and what it left behind', async () => {
   const { stdout, stderr } = await devctl(project, 'status');
   expect(stdout).toContain('1 orphan of runs that have ended, or whose records are gone');
   expect(stdout).toContain(String(orphan?.pid));
-  expect(stderr).toContain('devctl stop ends them');
+  expect(stderr).toContain('→ npx --no-install devctl stop ends them');
 });
 
 test('status works without a supervisor', async () => {

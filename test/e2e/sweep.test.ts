@@ -79,7 +79,9 @@ test('sweep asks and then kills programs that match; services and bystanders are
   const wanted = [polite.pid, ...stubborn().map(({ pid }) => pid)];
   expect(planned).toEqual(wanted.sort((a, b) => a - b));
   const reasons = new Map(dry.report.spared.map(({ pid, veto, why }) => [pid, `${veto}: ${why}`]));
-  expect(reasons.get(web)).toBe('owned: belongs to the service web: devctl stop ends it');
+  expect(reasons.get(web)).toBe(
+    'owned: belongs to the service web: npx --no-install devctl stop ends it',
+  );
   expect(reasons.get(spared.pid)).toBe('protected: matches sweep.protect precious');
   expect(reasons.get(build.pid)).toBe('runs-once: it builds or runs once');
   expect(reasons.get(outside.pid)).toContain('outside-project: works in');
@@ -108,7 +110,7 @@ test('sweep asks and then kills programs that match; services and bystanders are
   expect(again.exitCode).toBe(0);
   expect(again.stdout).toMatch(/^nothing to sweep in .*$/m);
   expect(again.stdout).toMatch(
-    /^ *\d+ +belongs to the service web: devctl stop ends it +npm run dev$/m,
+    /^ *\d+ +belongs to the service web: npx --no-install devctl stop ends it +npm run dev$/m,
   );
 });
 

@@ -272,7 +272,7 @@ fullTest.runIf(hasSubreaper)(
     const none = await devctl(project, 'attach', 'web');
     expect(none).toMatchObject({ exitCode: 2 });
     expect(none.stderr).toMatch(
-      /"tty": true.*devctl restart web.*devctl logs -f web.*devctl send web/,
+      /"tty": true.*npx --no-install devctl restart web.*npx --no-install devctl logs -f web/,
     );
     const pipe = await devctl(project, 'attach', 'tty');
     expect(pipe).toMatchObject({ exitCode: 2 });

@@ -7,6 +7,7 @@ import { themeFor } from '../../output/terminal/theme.ts';
 import { printable } from '../../output/terminal/width.ts';
 import { containersLines } from '../../output/text/containers.ts';
 import { containersStopLines } from '../../output/text/stop.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { openHost } from '../../processes/real-host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { openProject } from '../../project/open-project.ts';
@@ -32,7 +33,7 @@ export async function stopContainersOnly(
 ): Promise<number> {
   if (options.dryRun) {
     throw new DevctlError('usage', '--dry-run does not go with --containers', {
-      hint: 'devctl status --containers shows what would be taken down',
+      hint: `${DEVCTL} status --containers shows what would be taken down`,
     });
   }
   if (options.volumes && names.length > 0) {

@@ -5,6 +5,7 @@ import type { ContainerSettings } from '../../manifest/resolved.ts';
 import { startContainersAlone } from '../../operations/start/containers.ts';
 import { printJson } from '../../output/terminal/json.ts';
 import { openProgress } from '../../output/terminal/open-progress.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { openHost } from '../../processes/real-host.ts';
 import { folderOfManifest, type ProjectFolder } from '../../project/folder.ts';
 import { manifestQuery, openProject } from '../../project/open-project.ts';
@@ -31,7 +32,8 @@ export async function startContainersOnly(
   const { folder, settings } = requireContainers(options);
   const containers = await bringUp(folder, settings, names, options);
   if (options.json) printJson({ ok: true, services: [], containers });
-  else process.stdout.write(`${inWords(containers)}. Stop them with: devctl stop --containers\n`);
+  else
+    process.stdout.write(`${inWords(containers)}. Stop them with: ${DEVCTL} stop --containers\n`);
   return ExitCode.Ok;
 }
 

@@ -1,6 +1,6 @@
-import { existsSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { DevctlError, ExitCode, errnoOf } from '../../errors.ts';
+import { DevctlError, ExitCode } from '../../errors.ts';
 import { collectRepository } from '../../init/collect.ts';
 import { type DiffLine, diffLines } from '../../init/line-diff.ts';
 import { oneOffCommand, toManifestText } from '../../init/manifest-text.ts';
@@ -17,6 +17,7 @@ import { DEVCTL } from '../../own-command.ts';
 import { currentFolder } from '../../processes/working-folder.ts';
 import { USUAL_MANIFEST } from '../../project/names.ts';
 import { holdsHomeFolder, whySeveralProjects } from '../../project/place/several-projects.ts';
+import { writeManifest } from './write.ts';
 
 export interface InitOptions {
   readonly config?: string;
@@ -235,16 +236,6 @@ export function printDiff(
 export function schemaPath(root: string): string | null {
   const path = 'node_modules/devctl/schema/devctl.schema.json';
   return existsSync(join(root, path)) ? `./${path}` : null;
-}
-
-export function writeManifest(file: string, text: string): void {
-  try {
-    // Never over a file that has come meanwhile.
-    writeFileSync(file, text, { flag: 'wx' });
-  } catch (error) {
-    const why = errnoOf(error) === 'EEXIST' ? 'is there already' : `cannot be written: ${error}`;
-    throw new DevctlError('init-failed', `${file} ${why}`, { hint: 'nothing was changed' });
-  }
 }
 
 /** Lists what `devctl check` says of the manifest that was written. */

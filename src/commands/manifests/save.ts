@@ -1,28 +1,25 @@
-import {
-  existsSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { DevctlError, ExitCode } from '../../errors.ts';
 import { diffLines } from '../../init/line-diff.ts';
 import { toInline, toManifestText } from '../../init/manifest-text.ts';
 import { NOTHING, type ProposedService } from '../../init/proposal.ts';
+import { takeLockToStart } from '../../lock/for-start.ts';
 import { examineManifest } from '../../manifest/load.ts';
-import { withProperty } from '../../manifest/parse.ts';
+import type { ManifestQuery } from '../../manifest/locate.ts';
+import { parseText, withProperty } from '../../manifest/parse.ts';
 import { formatProblem } from '../../manifest/problem.ts';
+import { type Tree, valueAt } from '../../manifest/tree.ts';
 import { adHocRecords } from '../../operations/start/ad-hoc.ts';
 import { printJson } from '../../output/terminal/json.ts';
 import { themeFor } from '../../output/terminal/theme.ts';
 import { printable } from '../../output/terminal/width.ts';
 import { DEVCTL } from '../../own-command.ts';
+import { openHost } from '../../processes/real-host.ts';
 import { USUAL_MANIFEST } from '../../project/names.ts';
 import { type OpenProject, openProject } from '../../project/open-project.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
-import { printDiff, schemaPath, writeManifest } from './init.ts';
+import { printDiff, schemaPath } from './init.ts';
+import { changeManifest, writeManifest } from './write.ts';
 
 export interface SaveOptions {
   readonly config?: string;
@@ -32,21 +29,32 @@ export interface SaveOptions {
 
 /** Runs `devctl save`: writes services that the command line has defined into the manifest, and changes no other line. */
 export async function saveCommand(names: readonly string[], options: SaveOptions): Promise<number> {
-  const project = openProject({ config: options.config });
-  const { outline, folder } = project;
-  if (outline.kind === 'broken')
-    throw new DevctlError('manifest-invalid', outline.why, {
-      hint: `mend it first: ${DEVCTL} check`,
-    });
-  const services = chosen(project, names).map((record) => toProposed(record, folder.root));
+  const query = { config: options.config };
+  const { project } = chosen(query, names);
+  const warn = (line: string): void => void process.stderr.write(`! ${printable(line)}\n`);
+  const lock = await takeLockToStart(openHost(), project.folder, 'save', warn);
+  try {
+    // Once more: another save may have written the manifest before this one had the lock.
+    return save(chosen(query, names), options);
+  } finally {
+    lock.release();
+  }
+}
+
+/** A project, and the services of its command line that are to be saved. */
+interface Chosen {
+  readonly project: OpenProject;
+  readonly records: readonly ServiceRecord[];
+}
+
+function save({ project: { outline, folder }, records }: Chosen, options: SaveOptions): number {
+  const services = records.map((record) => toProposed(record, folder.root));
   const file = outline.kind === 'absent' ? join(folder.root, USUAL_MANIFEST) : outline.file;
-  const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  const after =
-    before === ''
-      ? toManifestText({ ...NOTHING, services }, schemaPath(folder.root))
-      : services.reduce(withService, before);
+  const { before, after } =
+    outline.kind === 'absent'
+      ? { before: '', after: toManifestText({ ...NOTHING, services }, schemaPath(folder.root)) }
+      : changeManifest(file, (text) => withServices(text, file, services));
   if (outline.kind === 'absent') writeManifest(file, after);
-  else replaceFile(file, after);
   const problems = examineManifest({ file }).problems.map((one) => formatProblem(one, folder.root));
   const saved = services.map(({ name }) => name);
   if (options.json) printJson({ ok: problems.length === 0, file, saved, problems });
@@ -59,7 +67,10 @@ export async function saveCommand(names: readonly string[], options: SaveOptions
   return problems.length === 0 ? ExitCode.Ok : ExitCode.Usage;
 }
 
-function chosen(project: OpenProject, names: readonly string[]): readonly ServiceRecord[] {
+/** @throws DevctlError 'manifest-invalid', and 'service-unknown' or 'usage' where there is nothing to save */
+function chosen(query: ManifestQuery, names: readonly string[]): Chosen {
+  const project = openProject(query);
+  if (project.outline.kind === 'broken') throw broken(project.outline.why);
   const records = adHocRecords(project);
   const known = records.map(({ service }) => service);
   const unknown = names.find((name) => !known.includes(name));
@@ -75,7 +86,13 @@ function chosen(project: OpenProject, names: readonly string[]): readonly Servic
         hint: NONE,
       },
     );
-  return names.length === 0 ? records : records.filter(({ service }) => names.includes(service));
+  const isChosen = ({ service }: ServiceRecord): boolean =>
+    names.length === 0 || names.includes(service);
+  return { project, records: records.filter(isChosen) };
+}
+
+function broken(why: string): DevctlError {
+  return new DevctlError('manifest-invalid', why, { hint: `mend it first: ${DEVCTL} check` });
 }
 
 const NONE = `start one: ${DEVCTL} start web -- npm run dev; a stop forgets it`;
@@ -94,23 +111,33 @@ function toProposed({ service, command, cwd }: ServiceRecord, root: string): Pro
   };
 }
 
-/** Adds one service to the text of a manifest. Comments and all other lines stay as they are. */
+/**
+ * Adds services to the text of a manifest. Comments and all other lines stay as they are.
+ *
+ * @throws DevctlError 'manifest-invalid' where the text is half of one, because somebody writes it; 'usage' where it has
+ *   such a service by now
+ */
+export function withServices(
+  text: string,
+  file: string,
+  services: readonly ProposedService[],
+): string {
+  const { tree, problems } = parseText(text, file);
+  const [problem] = problems;
+  if (problem) throw broken(formatProblem(problem, dirname(file)));
+  const isObject = (part: Tree | undefined): boolean =>
+    part === undefined || part.kind === 'object';
+  if (tree === null || !isObject(tree) || !isObject(valueAt(tree, 'services')))
+    throw broken(`${file}: the manifest or its "services" is no object`);
+  const taken = services.find(({ name }) => valueAt(tree, 'services', name));
+  if (taken)
+    throw new DevctlError('usage', `${file} has a service called ${taken.name} already`, {
+      hint: 'nothing was changed',
+    });
+  return services.reduce(withService, text);
+}
+
 function withService(text: string, { name, command, cwd }: ProposedService): string {
   const value = { command, ...(cwd === undefined ? {} : { cwd }) };
   return withProperty(text, 'services', name, toInline(value));
-}
-
-/** Writes beside and renames, so that nobody reads half of a manifest. A link stays a link. */
-function replaceFile(file: string, text: string): void {
-  const target = existsSync(file) ? realpathSync(file) : file;
-  const mode = existsSync(target) ? statSync(target).mode & 0o777 : 0o666;
-  const fresh = `${target}.${process.pid}.tmp`;
-  try {
-    writeFileSync(fresh, text, { flag: 'wx', mode });
-    renameSync(fresh, target);
-  } catch (error) {
-    throw new DevctlError('init-failed', `${file} cannot be written: ${error}`, {
-      hint: 'nothing was changed',
-    });
-  }
 }

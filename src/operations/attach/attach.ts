@@ -6,9 +6,11 @@
  *   keys    finds the key that detaches
  *   modes   undoes what the service has done to the terminal of the person
  */
+
 import { closeSync, constants, fstatSync, openSync, watch } from 'node:fs';
 import { DevctlError } from '../../errors.ts';
 import { openLogSource } from '../../logs/source.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { whenEnded } from '../../processes/end-of-process.ts';
 import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
@@ -46,7 +48,7 @@ export async function findTerminal(
   const { service, terminal, leader } = record;
   if (!terminal) {
     throw new DevctlError('usage', `${service} has no terminal to attach to`, {
-      hint: `set "tty": true for it and devctl restart ${service}; without: devctl logs -f ${service}, and devctl send ${service} TEXT`,
+      hint: `set "tty": true for it, then ${DEVCTL} restart ${service}; without a terminal: ${DEVCTL} logs -f ${service}`,
     });
   }
   const terminals = await loadTerminals();

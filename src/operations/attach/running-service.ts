@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DevctlError } from '../../errors.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import { livesIn } from '../../processes/snapshot.ts';
@@ -30,7 +31,7 @@ export async function runningService(
   const record = read.kind === 'record' ? read.record : null;
   const leader = record?.leader ?? null;
   if (!record || leader === null || !livesIn(await host.snapshot(), leader)) {
-    throw failed(`${service} does not run`, `devctl start ${service}`);
+    throw failed(`${service} does not run`, `${DEVCTL} start ${service}`);
   }
   return { ...record, leader };
 }

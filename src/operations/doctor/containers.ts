@@ -1,4 +1,5 @@
 import { examineManifest } from '../../manifest/load.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { monotonicMs } from '../../processes/clock.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { hadContainers } from '../../project/place/containers-copy.ts';
@@ -32,7 +33,7 @@ export async function checkContainerMeans({
       find(
         'problem',
         'a start was killed while it brought up containers',
-        'devctl stop --containers',
+        `${DEVCTL} stop --containers`,
       ),
     );
   const settings =
@@ -63,7 +64,7 @@ export async function checkContainerMeans({
   findings.push(
     why === null
       ? find('ok', 'the compose files: no problems')
-      : find('problem', why, 'devctl check'),
+      : find('problem', why, `${DEVCTL} check`),
   );
   return findings;
 }

@@ -7,11 +7,13 @@
  *   other-projects  finds what other projects have left: without a supervisor, or without a folder
  *   finding         the result of one check
  */
+
 import { existsSync } from 'node:fs';
 import { findSupervisor } from '../../client/connect.ts';
 import { findOversizedLogs } from '../../logs/oversized.ts';
 import { examineManifest } from '../../manifest/load.ts';
 import { formatProblem } from '../../manifest/problem.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { ownVersion } from '../../package-root.ts';
 import { describeCommand, describeHolder } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
@@ -53,7 +55,7 @@ export async function diagnose(
 function onManifest({ outline, above }: OpenProject): readonly DoctorFinding[] {
   const find = finder('manifest');
   if (outline.kind === 'absent') {
-    const fix = `devctl doctor --config ${above ?? 'FILE'}`;
+    const fix = `${DEVCTL} doctor --config ${above ?? 'FILE'}`;
     return [find('problem', `no manifest: ${outline.root}`, fix)];
   }
   try {
@@ -62,10 +64,10 @@ function onManifest({ outline, above }: OpenProject): readonly DoctorFinding[] {
     const [first] = problems;
     const more = problems.length > 1 ? `, and ${problems.length - 1} more` : '';
     const what = first ? formatProblem(first, outline.root) : '';
-    return [find('problem', `${what}${more}`, 'devctl check')];
+    return [find('problem', `${what}${more}`, `${DEVCTL} check`)];
   } catch (error) {
     return [
-      find('problem', error instanceof Error ? error.message : String(error), 'devctl check'),
+      find('problem', error instanceof Error ? error.message : String(error), `${DEVCTL} check`),
     ];
   }
 }
@@ -78,7 +80,7 @@ function onRecords(
   const records = finder('records');
   const processes = finder('processes');
   const damaged = state.problems.map(({ path, reason }) =>
-    records('problem', `${path}: ${reason}`, 'devctl stop'),
+    records('problem', `${path}: ${reason}`, `${DEVCTL} stop`),
   );
   const outdated = state.records.flatMap((record) => {
     const { service, leader, oneOff, supervisor } = record;
@@ -87,11 +89,11 @@ function onRecords(
     const subject = oneOff ? 'the one-off' : 'the service';
     if (leader === null || !livesIn(snapshot, leader)) {
       const what = `the record of ${subject} ${service} is of a run that has ended`;
-      return records('warning', what, `devctl stop ${service}`);
+      return records('warning', what, `${DEVCTL} stop ${service}`);
     }
     if (!oneOff || livesIn(snapshot, supervisor)) return [];
     const what = `${subject} ${service} (pid ${leader.pid}) goes on, but its devctl run was killed`;
-    return processes('problem', what, `devctl stop ${service}`);
+    return processes('problem', what, `${DEVCTL} stop ${service}`);
   });
   const found = [...damaged, ...outdated];
   return found.length > 0 ? found : [records('ok', `${folder.pidsDir}: no problems`)];
@@ -109,18 +111,18 @@ async function onSupervisor(
   const [first] = latest.supervisors;
   if (!first) {
     return running
-      ? find('warning', 'services run without a supervisor', 'devctl adopt')
+      ? find('warning', 'services run without a supervisor', `${DEVCTL} adopt`)
       : find('ok', 'no supervisor, and no service that needs one');
   }
   const { pid } = first.identity;
   const socket = state.supervisor?.socket ?? null;
   const reached = await findSupervisor(folder, latest.supervisors, socket);
   if (first.state === 'T') return find('problem', `pid ${pid} is suspended`, `kill -CONT ${pid}`);
-  if (!reached) return find('problem', `pid ${pid} does not answer`, 'devctl start');
+  if (!reached) return find('problem', `pid ${pid} does not answer`, `${DEVCTL} start`);
   const { version } = reached.hello;
   return version === ownVersion()
     ? find('ok', `pid ${pid} answers`)
-    : find('warning', `pid ${pid} is devctl ${version}`, 'devctl start');
+    : find('warning', `pid ${pid} is devctl ${version}`, `${DEVCTL} start`);
 }
 
 const SHOWN_ORPHANS = 3;
@@ -135,7 +137,7 @@ function onOrphans({ state, snapshot, claims }: ProjectLook): DoctorFinding {
   const others = orphans.length - shown.length;
   const more = others > 0 ? ` and ${others} more` : '';
   const what = `${orphans.length} left over of runs that have ended: ${shown.join(', ')}${more}`;
-  return find('problem', what, 'devctl stop');
+  return find('problem', what, `${DEVCTL} stop`);
 }
 
 /** Checks whether logs can be rotated in their folder, and whether they have grown too large. */
@@ -158,7 +160,7 @@ async function onLogs(
   if (grown.length > 0) {
     // Rotation is possible here. It was not done because there is no supervisor, because the supervisor failed, or
     // because the run is older than the setting "maxSize".
-    const fix = latest.supervisors.length > 0 ? null : 'devctl adopt';
+    const fix = latest.supervisors.length > 0 ? null : `${DEVCTL} adopt`;
     const why = fix
       ? 'no supervisor is there to do it'
       : 'its supervisor says why: .pids/supervisor.log';

@@ -1,3 +1,4 @@
+import { DEVCTL } from '../../own-command.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
@@ -30,7 +31,7 @@ export function checkOtherProjects(
       ? `the folder ${path ?? named} is gone, and ${count} of its project still run`
       : `${count} of another project (${path ?? named}) run without a supervisor`;
     const target = gone || path === null ? named : quoted(path);
-    return find('warning', what, `devctl stop --project ${target}`);
+    return find('warning', what, `${DEVCTL} stop --project ${target}`);
   });
 }
 

@@ -23,7 +23,7 @@ import { stopOptions } from '../stop/options.ts';
 import { stopServices } from '../stop/stop.ts';
 import { type SeenPort, type ShownByRun, saysReady } from './learn.ts';
 
-/** The time that a service has to show its ports, in ms. */
+/** The time that a service has to show its ports, and a task to end, in ms. */
 const OBSERVED_MS = 60_000;
 
 /** Ports that have not changed for so long are all there are, in ms. */
@@ -49,6 +49,8 @@ export interface ProbeOptions {
   /** Becomes true when the user wants it to end. Everything is stopped then as well. */
   readonly interrupted: () => boolean;
   readonly warn: (line: string) => void;
+  /** The time that a service has to show its ports, and a task to end, in ms; 60 s by default. */
+  readonly observedMs?: number;
 }
 
 export interface ProbeResult {
@@ -120,6 +122,7 @@ class ProbeSession {
   /** Services of which a port is known already: a slow one must not count as one without a port. */
   readonly #listeners: ReadonlySet<string>;
   readonly #options: ProbeOptions;
+  readonly #observedMs: number;
   readonly #seen = new Map<string, ShownByRun>();
 
   constructor(
@@ -137,6 +140,7 @@ class ProbeSession {
     this.#tasks = named(({ oneShot }) => oneShot);
     this.#listeners = named(({ ports }) => ports.length > 0);
     this.#options = options;
+    this.#observedMs = options.observedMs ?? OBSERVED_MS;
   }
 
   async run(names: readonly string[]): Promise<ProbeResult> {
@@ -174,7 +178,7 @@ class ProbeSession {
 
   /** Waits until a task has ended, and ends it when its time is up. Returns why it has not succeeded; null: it has. */
   async #runTask(name: string): Promise<string | null> {
-    const untilMs = this.#host.nowMs() + OBSERVED_MS;
+    const untilMs = this.#host.nowMs() + this.#observedMs;
     const failure = await this.#start(name);
     for (;;) {
       const { records } = (await lookAtProject(this.#host, this.#folder)).state;
@@ -186,7 +190,7 @@ class ProbeSession {
       await this.#host.delay(LOOK_MS);
     }
     await this.#stop([name]);
-    return `it did not end within ${OBSERVED_MS / 1_000} s`;
+    return `it did not end within ${this.#observedMs / 1_000} s`;
   }
 
   /** @returns why it did not come up; null when it did */
@@ -218,7 +222,7 @@ class ProbeSession {
     let last = '';
     let sinceMs = beganAtMs;
     let toldAtMs: number | null = null;
-    const portlessMs = this.#listeners.has(name) ? OBSERVED_MS : PORTLESS_MS;
+    const portlessMs = this.#listeners.has(name) ? this.#observedMs : PORTLESS_MS;
     let ports: readonly number[] = [];
     for (;;) {
       const look = await lookAtProject(this.#host, this.#folder);
@@ -233,7 +237,7 @@ class ProbeSession {
       const isTold = toldAtMs !== null && nowMs - toldAtMs >= TOLD_MS;
       const isSteady =
         nowMs - sinceMs >= (ports.length > 0 ? STEADY_MS : isTold ? TOLD_MS : portlessMs);
-      const isOver = isSteady || nowMs - beganAtMs >= OBSERVED_MS;
+      const isOver = isSteady || nowMs - beganAtMs >= this.#observedMs;
       if (isOver || this.#options.interrupted()) return ports;
       await this.#host.delay(LOOK_MS);
     }

@@ -3,6 +3,7 @@ import { DevctlError, inWords } from '../../errors.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
 import { RUN_COMMAND } from '../../lock/holder.ts';
 import type { Containment } from '../../manifest/resolved.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { COOKIE_VARIABLES, serviceCookie } from '../../ownership/cookie.ts';
 import { isoTime } from '../../processes/clock.ts';
 import type { Host } from '../../processes/host.ts';
@@ -146,7 +147,7 @@ async function chooseName(
 
 function nameTaken(name: string, why: string): DevctlError {
   return new DevctlError('name-taken', `the name "${name}" is taken: ${why}`, {
-    hint: `choose another --name, or leave it out; devctl stop ${name} ends what has it`,
+    hint: `choose another --name, or leave it out; ${DEVCTL} stop ${name} ends what has it`,
   });
 }
 

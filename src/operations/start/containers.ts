@@ -5,6 +5,7 @@ import { startContainers } from '../../containers/up.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
 import { START_COMMAND } from '../../lock/holder.ts';
 import type { ContainerSettings } from '../../manifest/resolved.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { Host } from '../../processes/host.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
@@ -27,7 +28,7 @@ export async function startContainersLocked(
   const takeDown = async (): Promise<void> => {
     if (!isFirst || !hadContainers(folder)) return;
     const stop = await stopAllContainers(folder, env);
-    if (stop?.left) warn('not all containers could be taken down again; see: devctl status');
+    if (stop?.left) warn(`not all containers could be taken down again; see: ${DEVCTL} status`);
   };
   const { onContainer, onComposeLine, over } = tell;
   const callbacks = {

@@ -1,5 +1,6 @@
 import { DevctlError } from '../../errors.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import { describeCommand, describeHolder } from '../../processes/describe.ts';
 import {
@@ -118,7 +119,7 @@ function claimOf(holder: PortHolder, claims: readonly Claim[]): Claim | null {
 
 /** The command that ends the holder of a port; a sentence where none is known. */
 function howToEnd({ process: one, uid }: PortHolder, claim: Claim | null): string {
-  if (claim?.service) return `devctl stop ${claim.service}`;
+  if (claim?.service) return `${DEVCTL} stop ${claim.service}`;
   if (!one) return 'stop that process';
   return `${uid === null || isOwnUser(uid) ? '' : 'sudo '}kill ${one.identity.pid}`;
 }

@@ -3,6 +3,7 @@ import { hasSucceeded } from '../../client/protocol.ts';
 import type { StartedService } from '../../client/started-service.ts';
 import { inWords } from '../../errors.ts';
 import type { ResolvedManifest } from '../../manifest/resolved.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { isoTime } from '../../processes/clock.ts';
 import { readRecord, writeRecord } from '../../project/records.ts';
 import type { ServiceState } from '../../project/service-record.ts';
@@ -38,7 +39,7 @@ export async function takeDown(
     if (!begun.includes(name)) return service;
     if (stopped.units.get(name)?.phase.kind !== 'survived')
       return endOf(service, manifest.services[name]?.oneShot ?? false, reason);
-    warn(`${name} could not be ended again; see: devctl status`);
+    warn(`${name} could not be ended again; see: ${DEVCTL} status`);
     return service;
   });
   const ended = after.filter((service) => !services.includes(service));

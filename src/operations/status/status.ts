@@ -17,6 +17,7 @@ import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
 import { findOversizedLogs } from '../../logs/oversized.ts';
 import type { OutlinedService } from '../../manifest/outline.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
@@ -145,7 +146,7 @@ export function statusOf(
       ...(outline.kind === 'broken' ? [outline.why] : []),
       ...state.problems.map(({ path, reason }) => `${path}: ${reason}`),
       ...(lease.kind === 'ended' && !supervisor ? [describeUnhonoured(lease.why)] : []),
-      ...findOversizedLogs(state.records).map((what) => `${what}; why: devctl doctor`),
+      ...findOversizedLogs(state.records).map((what) => `${what}; why: ${DEVCTL} doctor`),
       ...supervisors.filter(({ state: now }) => now === 'T').map(describeSuspended),
     ],
     containers: null,
@@ -170,12 +171,12 @@ function withLateBlockers(services: readonly ServiceStatus[]): readonly ServiceS
 }
 
 function describeUnhonoured(why: string): string {
-  return `${why}, but there was no supervisor to stop what runs: devctl stop, or devctl start to begin anew`;
+  return `${why}, but there was no supervisor to stop what runs: ${DEVCTL} stop, or ${DEVCTL} start to begin anew`;
 }
 
 /** A supervisor is suspended by Ctrl-Z, a debugger, or a stop that was killed. It neither reaps nor notices exits. */
 function describeSuspended({ identity: { pid } }: ProcessInfo): string {
-  return `the supervisor (pid ${pid}) is suspended; go on with it: kill -CONT ${pid}, or replace it: devctl start`;
+  return `the supervisor (pid ${pid}) is suspended; go on with it: kill -CONT ${pid}, or replace it: ${DEVCTL} start`;
 }
 
 /** The facts from which one line of `devctl status` is made. */
@@ -271,7 +272,7 @@ function stateOf({
   const isSupervised = livesIn(snapshot, record.supervisor);
   if (state === 'backoff') {
     if (isSupervised) return { state, reason };
-    const interrupted = 'but its supervisor ended before that; go on with it: devctl adopt';
+    const interrupted = `but its supervisor ended before that; go on with it: ${DEVCTL} adopt`;
     return { state: 'failed', reason: `${reason}, ${interrupted}` };
   }
   if (record.leader === null) {

@@ -1,3 +1,4 @@
+import { DEVCTL } from '../../own-command.ts';
 import type { Claim, Spared } from '../../ownership/claim.ts';
 import type { VetoKind } from '../../ownership/evidence-kinds.ts';
 import { isWeakEvidence } from '../../ownership/protection.ts';
@@ -270,7 +271,7 @@ function whyUncontainedCommand({ uncontainedCommands: [service] }: VerifiedOutco
 function whyUnattributed({ owned }: VerifiedOutcome): string | null {
   const claim = [...owned.latest().claims.values()].find(({ service }) => service === null);
   return claim
-    ? `which service started pid ${claim.process.identity.pid} is not known, so it was left alone: devctl stop without names ends it`
+    ? `which service started pid ${claim.process.identity.pid} is not known, so it was left alone: ${DEVCTL} stop, without names, ends it`
     : null;
 }
 

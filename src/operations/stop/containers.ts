@@ -4,6 +4,7 @@ import { readContainersRecord } from '../../containers/record.ts';
 import type { ContainersStop } from '../../containers/report.ts';
 import { DevctlError } from '../../errors.ts';
 import { takeLockToStop } from '../../lock/for-stop.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
@@ -53,7 +54,7 @@ async function endComposeAtWork(host: Host, folder: ProjectFolder): Promise<void
     throw new DevctlError(
       'survivors',
       `compose is still at work after SIGKILL: pid ${first.process.identity.pid}`,
-      { hint: 'devctl stop --containers, once it has ended' },
+      { hint: `${DEVCTL} stop --containers, once it has ended` },
     );
   }
 }

@@ -1,4 +1,5 @@
 import { DevctlError } from '../../errors.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { Spared } from '../../ownership/claim.ts';
 import type { ProjectState } from '../../tracking/project-state.ts';
 import { doubtsInWords } from './left-alone.ts';
@@ -58,6 +59,6 @@ export function requireNoDoubts(
 
 function leftOver(message: string): DevctlError {
   return new DevctlError('survivors', message, {
-    hint: 'nothing was started; what it takes to end them: devctl stop',
+    hint: `nothing was started; what it takes to end them: ${DEVCTL} stop`,
   });
 }

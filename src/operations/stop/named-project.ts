@@ -2,6 +2,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { DevctlError } from '../../errors.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { Host } from '../../processes/host.ts';
 import { currentFolder, removedCurrentFolder } from '../../processes/working-folder.ts';
 import { type ProjectFolder, projectFolder } from '../../project/folder.ts';
@@ -30,7 +31,7 @@ export interface NamedProject {
 export async function openNamedProject(host: Host, named: string): Promise<NamedProject> {
   if (named === '') {
     throw new DevctlError('usage', '--project is empty', {
-      hint: 'name the folder of a project, or its id: devctl status --all shows both',
+      hint: `name the folder of a project, or its id: ${DEVCTL} status --all shows both`,
     });
   }
   const running = findRunningProjects(await host.snapshot(), await host.self());
@@ -118,13 +119,13 @@ function openByPath(path: string, named: string, running: readonly RunningProjec
       'manifest-not-found',
       `--project ${named}: it was moved to ${moved.path}`,
       {
-        hint: `devctl stop --project ${moved.path}`,
+        hint: `${DEVCTL} stop --project ${moved.path}`,
       },
     );
   }
   const what = 'there is no such folder, and no process or record of a project that was there';
   throw new DevctlError('manifest-not-found', `--project ${named}: ${what}`, {
-    hint: 'devctl status --all shows every project of which something runs',
+    hint: `${DEVCTL} status --all shows every project of which something runs`,
   });
 }
 
@@ -192,7 +193,7 @@ function removedRecords(path: string, isReplaced: boolean): string {
     'usage',
     `another project is at ${path} by now, and there is no state folder`,
     {
-      hint: 'name a folder for the records of this stop: XDG_STATE_HOME=/a/folder/of/yours devctl stop --project …',
+      hint: `name a folder for the records of this stop: XDG_STATE_HOME=/a/folder/of/yours ${DEVCTL} stop --project …`,
     },
   );
 }

@@ -25,8 +25,10 @@
  *   options         the options and the header of a stop
  *   outcome         the outcome of the stop engine
  */
+
 import { DevctlError } from '../../errors.ts';
 import type { SweepSettings } from '../../manifest/resolved.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { Host } from '../../processes/host.ts';
 import { settledSnapshot } from '../../processes/settled-snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
@@ -85,7 +87,7 @@ async function stopHeld(
   const report = await stopViaSupervisor(host, folder, request);
   if (report) return report;
   throw new DevctlError('supervisor-failed', 'the supervisor ended before it told the outcome', {
-    hint: 'devctl status, from a terminal outside of the services, shows what is left',
+    hint: `${DEVCTL} status, from a terminal outside of the services, shows what is left`,
   });
 }
 
@@ -94,7 +96,7 @@ function insideOneOff(name: string): DevctlError {
     'unsafe',
     `devctl runs inside the one-off ${name}, and would end with it`,
     {
-      hint: 'it ends when its command does; from another terminal devctl stop ends it at once',
+      hint: `it ends when its command does; from another terminal ${DEVCTL} stop ends it at once`,
     },
   );
 }

@@ -1,4 +1,5 @@
 import type { SweepSettings } from '../../manifest/resolved.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { SweepRules } from '../../ownership/sweep.ts';
 import { compilePattern } from '../../patterns/pattern.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
@@ -55,7 +56,7 @@ export function sweepCommandRules(
   }
   if (isOff && outline.kind === 'broken') {
     const why = `what the manifest protects cannot be read: ${outline.why}`;
-    return { kind: 'refused', why, hint: 'devctl check names each mistake' };
+    return { kind: 'refused', why, hint: `${DEVCTL} check names each mistake` };
   }
   return {
     kind: 'allowed',

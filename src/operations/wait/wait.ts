@@ -4,6 +4,7 @@
  *   wait     looks at services again and again, until the event has come for each
  *   verdict  judges one service at one moment
  */
+
 import { join } from 'node:path';
 import { DevctlError } from '../../errors.ts';
 import { lookAtTicket } from '../../lock/ticket.ts';
@@ -13,6 +14,7 @@ import { openLogSource } from '../../logs/source.ts';
 import { examineManifest } from '../../manifest/load.ts';
 import type { ManifestQuery } from '../../manifest/locate.ts';
 import type { ResolvedManifest } from '../../manifest/resolved.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { Host } from '../../processes/host.ts';
 import { allPorts, findPortHolders, type Port } from '../../processes/ports.ts';
 import { livesIn } from '../../processes/snapshot.ts';
@@ -150,7 +152,7 @@ class Wait {
     const selected = selectNames(this.#project, names) ?? wanted;
     if (selected.length === 0) {
       throw new DevctlError('usage', 'there is no service to wait for', {
-        hint: 'name one: devctl wait NAME',
+        hint: `name one: ${DEVCTL} wait NAME`,
       });
     }
     for (const name of selected) this.#requirePossible(name, services);

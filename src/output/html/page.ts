@@ -14,7 +14,9 @@
  *   script           the program of the page
  *   style            the styles of the page
  */
+
 import { createHash } from 'node:crypto';
+import { DEVCTL } from '../../own-command.ts';
 import type { ActivityReport } from '../../report/model.ts';
 import { formatDateAndClock, formatMoment, formatZone } from '../terminal/clock.ts';
 import { formatDuration } from '../terminal/durations.ts';
@@ -153,7 +155,7 @@ const MOST_LISTED = 100;
 
 function earlierOnes(all: number): Html | null {
   const more = all - MOST_LISTED;
-  return more > 0 ? html`<p>${`${more} earlier ones are in devctl report --json.`}</p>` : null;
+  return more > 0 ? html`<p>${`${more} earlier ones are in ${DEVCTL} report --json.`}</p>` : null;
 }
 
 function breachSection({ breaches, period }: ActivityReport): Html {
@@ -183,7 +185,7 @@ function restartSection({ services, period }: ActivityReport): Html {
 
 function footer({ atMs, earlier, moments, period }: ActivityReport): Html {
   const before = earlier
-    ? html`<p>There is history since ${formatDateAndClock(earlier.fromMs)}${earlier.breaches > 0 ? `, with ${countInWords(earlier.breaches, 'limit breach', 'limit breaches')}` : null}: <code>devctl report --since</code> tells it as well.</p>`
+    ? html`<p>There is history since ${formatDateAndClock(earlier.fromMs)}${earlier.breaches > 0 ? `, with ${countInWords(earlier.breaches, 'limit breach', 'limit breaches')}` : null}: <code>${DEVCTL} report --since</code> tells it as well.</p>`
     : null;
   const momentsInWords = moments
     .slice(-MOST_LISTED)

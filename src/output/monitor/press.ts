@@ -1,3 +1,4 @@
+import { DEVCTL } from '../../own-command.ts';
 import { actionInWords } from './actions.ts';
 import type { Key } from './keys.ts';
 import { paneLayout } from './layout.ts';
@@ -170,7 +171,7 @@ function requestAction(model: Model, verb: Verb): Pressed {
   const { chosen, actions } = model;
   if (chosen === null) return withoutEffects(model);
   if (chosen === NO_SERVICE) {
-    const text = 'these belong to no known service: devctl stop, without names, ends them';
+    const text = `of no known service: ${DEVCTL} stop ends them`;
     return withoutEffects({
       ...model,
       message: { good: false, text, untilMs: model.nowMs + NOTE_MS },

@@ -1,4 +1,5 @@
 import type { Sample } from '../../history/samples.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { paintState } from '../terminal/service-state.ts';
 import { formatSize } from '../terminal/sizes.ts';
 import { cpuRange, lastMinute, memoryRange, sparkline } from '../terminal/sparkline.ts';
@@ -81,7 +82,7 @@ function bothEndsOf(text: string, width: number): string {
 function emptyListText({ seen, filter }: Model): string {
   if (!seen) return 'looking …';
   return filter === ''
-    ? 'no services: devctl start begins them'
+    ? `no services: ${DEVCTL} start begins them`
     : `no service matches "${printable(filter)}"`;
 }
 

@@ -1,4 +1,5 @@
 import type { Observation } from '../../operations/status/observe.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { formatSize } from '../terminal/sizes.ts';
 import type { Theme } from '../terminal/theme.ts';
 import { displayWidth, printable } from '../terminal/width.ts';
@@ -57,7 +58,7 @@ function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
     uses.reduce((sum, use) => sum + of(use), 0);
   const count = `${up.length} of ${wanted.length} up`;
   const processes = total((use) => use.processes);
-  const parts = [
+  const partsWith = (ownCommand: string): readonly string[] => [
     name,
     up.length < wanted.length ? theme.yellow(count) : theme.green(count),
     `${processes} process${processes === 1 ? '' : 'es'}`,
@@ -68,11 +69,13 @@ function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
       : []),
     ...(containers ? [containersInWords(containers, theme)] : []),
     ...(leases.length > 0 ? [leaseInWords(leases)] : []),
-    ...(problems.length > 0 ? [theme.yellow('! devctl doctor')] : []),
+    ...(problems.length > 0 ? [theme.yellow(`! ${ownCommand} doctor`)] : []),
     ...(filter === '' ? [] : [`filter: ${printable(filter)}`]),
   ];
   const held = supervisor ? theme.dim(`supervisor ${supervisor.pid}`) : theme.dim('no supervisor');
-  const left = parts.join('   ');
+  const whole = partsWith(DEVCTL).join('   ');
+  // A command that is cut is of no use; its short name says at least which one to look up.
+  const left = displayWidth(whole) <= size.columns ? whole : partsWith('devctl').join('   ');
   const fits = displayWidth(left) + GAP + displayWidth(held) <= size.columns;
   return bothEnds(left, fits ? held : '', size.columns);
 }

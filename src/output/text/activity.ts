@@ -1,3 +1,4 @@
+import { DEVCTL } from '../../own-command.ts';
 import type { ActivityReport, Period, ServiceActivity } from '../../report/model.ts';
 import { formatDateAndClock, formatMoment } from '../terminal/clock.ts';
 import { formatDuration } from '../terminal/durations.ts';
@@ -40,7 +41,9 @@ export function printActivity(report: ActivityReport, color: boolean | undefined
     const { fromMs, breaches: count } = report.earlier;
     const also = count > 0 ? `, with ${countInWords(count, 'limit breach', 'limit breaches')}` : '';
     const since = formatDateAndClock(fromMs).replace(' ', 'T');
-    process.stderr.write(`! there is history before that${also}: devctl report --since ${since}\n`);
+    process.stderr.write(
+      `! there is history before that${also}: ${DEVCTL} report --since ${since}\n`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ContainerStatus, ContainersStatus } from '../../containers/report.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { formatDuration } from '../terminal/durations.ts';
 import { renderTable, tableWidth } from '../terminal/table.ts';
 import type { Theme } from '../terminal/theme.ts';
@@ -41,7 +42,7 @@ export function containersLines(status: ContainersStatus, theme: Theme): readonl
     ...(remote ? [`containers: on another machine (${printable(engine ?? '')})`] : []),
     ...(again.length > 0
       ? [
-          `${again.join(', ')}: started by the engine after a boot ("restart" in the compose file); devctl stop ends it`,
+          `${again.join(', ')}: started by the engine after a boot ("restart" in the compose file); ${DEVCTL} stop ends it`,
         ]
       : []),
     ...(used.length > 0

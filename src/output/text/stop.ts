@@ -1,4 +1,5 @@
 import type { ContainersStop } from '../../containers/report.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { Evidence } from '../../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../../processes/capabilities.ts';
 import type { ReportedProcess, StopReport } from '../../stopping/report.ts';
@@ -181,7 +182,7 @@ function printNotes(report: StopReport, color: boolean | undefined): void {
     if (veto !== 'protected') continue;
     if (ours) note(`left alone: protected: pid ${pid}: ${command} (${why})`);
     else if (evidence.some(({ kind }) => kind === 'port'))
-      note(`left alone: pid ${pid}: ${command} (${why}); devctl stop --force ends it`);
+      note(`left alone: pid ${pid}: ${command} (${why}); ${DEVCTL} stop --force ends it`);
   }
   for (const one of report.ports.filter(({ free }) => !free)) {
     const { service, holder } = one;

@@ -7,7 +7,9 @@
  *   stop      prints a stop and a dry run
  *   sweep     prints `devctl sweep`
  */
+
 import type { Breach } from '../../limits/breach.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type {
   ActivityReport,
   Leftovers,
@@ -190,11 +192,11 @@ export function leftInWords(report: ActivityReport): LeftInWords {
   if (!left) return { tone: 'bad', short: 'Not known', detail: 'the process table cannot be read' };
   if (left.orphans.length > 0) {
     const alive = countInWords(left.orphans.length, 'orphan is alive', 'orphans are alive');
-    return { tone: 'bad', short: alive, detail: `${lookedAt}; devctl stop ends them` };
+    return { tone: 'bad', short: alive, detail: `${lookedAt}; ${DEVCTL} stop ends them` };
   }
   if (left.services.length + left.unattributed > 0) return runningInWords(left, lookedAt);
   if (!report.lastStop || !left.proved) {
-    const detail = `${lookedAt}; no stop has proved it since, devctl stop does`;
+    const detail = `${lookedAt}; no stop has proved it since, ${DEVCTL} stop does`;
     return { tone: 'good', short: 'Nothing was found', detail };
   }
   const isComplete = report.lastStop.proof.strength === 'complete';

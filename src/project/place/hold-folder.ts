@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { DevctlError, errnoOf } from '../../errors.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { ProjectFolder } from '../folder.ts';
 import { isInside } from '../inside.ts';
 import { USUAL_MANIFEST } from '../names.ts';
@@ -170,8 +171,8 @@ export function movedAway({ root, manifestName }: ProjectFolder, place: HeldPlac
     {
       hint:
         config === null
-          ? 'devctl status --all shows where something of the project still runs'
-          : `see what still runs there, and go on: devctl status --config ${config}`,
+          ? `${DEVCTL} status --all shows where something of the project still runs`
+          : `see what still runs there, and go on: ${DEVCTL} status --config ${config}`,
     },
   );
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError } from '../../errors.ts';
+import { DEVCTL } from '../../own-command.ts';
 import type { ProjectFolder } from '../folder.ts';
 import { type FolderIdentity, identityOf } from './folder-identity.ts';
 import { movedAway, workingFolder } from './hold-folder.ts';
@@ -96,6 +97,6 @@ export class MovableFolder implements ProjectFolder {
 
 function gone(message: string): DevctlError {
   return new DevctlError('records-unwritable', message, {
-    hint: 'the supervisor writes nothing there; devctl start makes the records again',
+    hint: `the supervisor writes nothing there; ${DEVCTL} start makes the records again`,
   });
 }

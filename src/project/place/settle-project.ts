@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError, errnoOf } from '../../errors.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { isoTime } from '../../processes/clock.ts';
 import { unwritable } from '../atomic-file.ts';
 import { type ProjectFolder, projectFolder } from '../folder.ts';
@@ -162,6 +163,8 @@ function inUse({ pidsDir }: ProjectFolder, original: string | null): DevctlError
   return new DevctlError(
     'records-shared',
     `${pidsDir} has the records of another project, ${original}${isMoved ? ', which was moved and still runs' : ''}`,
-    { hint: `stop that project first (devctl stop ${named}), or give this one another "pidsDir"` },
+    {
+      hint: `stop that project first (${DEVCTL} stop ${named}), or give this one another "pidsDir"`,
+    },
   );
 }
