@@ -41,7 +41,11 @@ type Action = () => Promise<number>;
 interface CommandEntry {
   readonly name: string;
   readonly description: string;
-  readonly operands?: readonly (readonly [name: string, description: string])[];
+  readonly operands?: readonly (readonly [
+    name: string,
+    description: string,
+    choices?: readonly string[],
+  ])[];
   readonly options?: readonly (readonly [
     flags: string,
     description: string,
@@ -413,6 +417,18 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/check.ts')).checkCommand,
   },
   {
+    name: 'export',
+    description: 'print the services as units of systemd or as a Procfile; start nothing',
+    operands: [['<format>', 'the other program', ['systemd', 'procfile']]],
+    options: [
+      ['--output <folder>', 'write files there; none that is there already'],
+      ['--force', 'with --output: overwrite'],
+    ],
+    json: 'print the files and what they leave out as JSON',
+    examples: ['export systemd --output ~/.config/systemd/user', 'export procfile > Procfile'],
+    load: async () => (await import('./commands/manifests/export.ts')).exportCommand,
+  },
+  {
     name: 'doctor',
     description: 'look for what keeps devctl from its promises here, and say what mends it',
     json: 'print the findings as JSON',
@@ -428,7 +444,10 @@ function addCommand(
 ): void {
   const { name, description, json, more, examples, load, takesCommand = false } = entry;
   const command = program.command(name).description(description);
-  for (const operand of entry.operands ?? []) command.argument(...operand);
+  for (const [word, text, choices] of entry.operands ?? []) {
+    const operand = new Argument(word, text);
+    command.addArgument(choices ? operand.choices(choices) : operand);
+  }
   for (const [flags, text, collectValues] of entry.options ?? []) {
     if (collectValues) command.option(flags, text, collectValues);
     else command.option(flags, text);

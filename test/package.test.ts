@@ -21,6 +21,7 @@ const BESIDE_DIST = [
   'docs/compared.md',
   'docs/containers.md',
   'docs/environment.md',
+  'docs/export.md',
   'docs/graceful-shutdown.md',
   'docs/how-stop-decides.md',
   'docs/init.md',
