@@ -184,12 +184,17 @@ async function findPlaces() {
   );
   const places = [
     ...taken.map((source) => [source, placeOf(source)]),
-    ...[...first].filter((source) => !ENTRIES.includes(source)).map((source) => [source, FIRST]),
+    ...[...first].filter((source) => !isCommandLine(source)).map((source) => [source, FIRST]),
   ];
   const names = await exportsOf(places.map(([source]) => source));
   return new Map(
     places.map(([source, from], id) => [source, { from, id, names: names.get(source) }]),
   );
+}
+
+/** Code that only the parser of all command lines has: the usual ones do without it. */
+function isCommandLine(source) {
+  return ENTRIES.includes(source) || source.startsWith('src/command-line/');
 }
 
 /** @returns the source files of ours that these programs consist of */

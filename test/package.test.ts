@@ -125,7 +125,7 @@ test('installed in a project, it runs and can be imported', async () => {
 
   const refused = await execa('npx', ['--no', '--', 'devctl', 'strat'], inProject);
   expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
-  expect(refused.stderr).toContain('Did you mean start?');
+  expect(refused.stderr).toContain('Did you mean npx --no-install devctl start?');
 
   const script = "console.log(Object.keys(await import('devctl')).join())";
   const imported = await execa('node', ['--input-type=module', '-e', script], inProject);
