@@ -45,13 +45,9 @@ const twoSpinners = {
   },
 };
 
-/**
- * Parts of packages that devctl never calls: writing YAML and its older types; JSON Schema, which scripts/schema.mjs makes;
- * pipes between programs, messages and streams of execa.
- */
+/** Parts of packages that devctl never calls: writing YAML and its older types; pipes, messages and streams of execa. */
 const UNUSED = [
   /yaml[/]browser[/]dist[/](stringify[/]\w+|doc[/](createNode|applyReviver)|parse[/]cst-\w+|schema[/]yaml-1[.]1[/](timestamp|set|pairs|omap|binary|bool|int|float))\.js$/,
-  /zod[/]v4[/]core[/](json-schema-processors|to-json-schema)\.js$/,
   /execa[/]lib[/](pipe[/]setup|convert[/]add|ipc[/](methods|graceful|get-each)|verbose[/](log|ipc))\.js$/,
 ];
 
@@ -79,13 +75,15 @@ const withoutUnused = {
 const withoutDescriptions = {
   name: 'without-descriptions',
   setup({ onLoad }) {
+    const literal = /\s*(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"),?\s*/.source;
+    const optional = new RegExp(`field\\.optional\\(${literal}`, 'g');
+    const described = new RegExp(`\\.with\\(\\s*z\\.describe\\(${literal}\\),?\\s*\\)`, 'g');
     onLoad(
-      { filter: /src[/]manifest[/](schema|fields|containers[/]settings)[\w-]*\.ts$/ },
+      { filter: /src[/]manifest[/](schema|containers[/]settings)[\w-]*\.ts$/ },
       async ({ path: file }) => {
         const text = await readFile(file, 'utf8');
-        const literal =
-          /\s*\.describe\(\s*(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`$]*`),?\s*\)/g;
-        return { contents: text.replace(literal, ''), loader: 'ts' };
+        const contents = text.replace(optional, 'z.optional(').replace(described, '');
+        return { contents, loader: 'ts' };
       },
     );
   },
@@ -184,12 +182,17 @@ async function findPlaces() {
   );
   const places = [
     ...taken.map((source) => [source, placeOf(source)]),
-    ...[...first].filter((source) => !ENTRIES.includes(source)).map((source) => [source, FIRST]),
+    ...[...first].filter((source) => !isCommandLine(source)).map((source) => [source, FIRST]),
   ];
   const names = await exportsOf(places.map(([source]) => source));
   return new Map(
     places.map(([source, from], id) => [source, { from, id, names: names.get(source) }]),
   );
+}
+
+/** Code that only the parser of all command lines has: the usual ones do without it. */
+function isCommandLine(source) {
+  return ENTRIES.includes(source) || source.startsWith('src/command-line/');
 }
 
 /** @returns the source files of ours that these programs consist of */

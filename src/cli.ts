@@ -4,7 +4,7 @@
  *   main             runs one command line; entry of the program
  *   quick-main       entry of `start`, `status` and `stop` in their usual forms, which need neither commander nor ESM
  *   quick            parses these forms
- *   cli              every command and option, with the lazy import of each command
+ *   cli              parses every other command line, and prints the help
  *   index            the library: start, stop and status as functions
  *   errors           failures that the user can act on, and exit codes
  *   package-root     the folder of the installed package, and its version
@@ -12,6 +12,7 @@
  *   yaml             reads YAML files: compose files, and what init imports
  *   plain-values     access to the values of such files
  *
+ *   command-line/    every command and option (entries), and answers to mistakes: words that are near, and those of other tools
  *   commands/NAME    one command: reads its options, calls one operation, prints the result, returns the exit code
  *   containers/      `--containers` of start, restart, stop and status
  *   candidates       finds the words that may complete a command line
@@ -27,40 +28,18 @@
  *   watch-stdout     notices that the reader of stdout has gone
  *   yield-lock       ends a command with a reason when a stop needs its lock
  */
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { Argument, Command, CommanderError } from 'commander';
+import { COMMANDS, type CommandEntry, GROUPS } from './command-line/entries.ts';
+import { hintForCommand, hintForOption, type KnownCommand } from './command-line/mistakes.ts';
 import type { CommandLineModel } from './commands/candidates.ts';
 import { DevctlError, ExitCode } from './errors.ts';
-import { nearest } from './manifest/nearest.ts';
 import { DEVCTL } from './own-command.ts';
-import { ownVersion } from './package-root.ts';
+import { ownVersion, packageRoot } from './package-root.ts';
 
 /** Runs the command that was chosen, and resolves to its exit code. */
 type Action = () => Promise<number>;
-
-/** The parts in which one command differs from another. */
-interface CommandEntry {
-  readonly name: string;
-  readonly description: string;
-  readonly operands?: readonly (readonly [
-    name: string,
-    description: string,
-    choices?: readonly string[],
-  ])[];
-  readonly options?: readonly (readonly [
-    flags: string,
-    description: string,
-    collectValues?: typeof collect,
-  ])[];
-  /** Description of the option `--json`, which all these commands have. */
-  readonly json: string;
-  /** True where the words after `--` are a command: `options.command`. */
-  readonly takesCommand?: true;
-  /** Text of the help before the examples. */
-  readonly more?: string;
-  readonly examples: readonly [string, ...string[]];
-  /** Loads the function of the command, which takes the operands and then the options. */
-  load(): Promise<(...args: never[]) => Promise<number>>;
-}
 
 /**
  * Parses one command line and runs its command.
@@ -83,10 +62,13 @@ export async function runProgram(words: readonly string[]): Promise<number> {
     // Without a command, commander has printed the help on stderr.
     if (error instanceof CommanderError && error.code === 'commander.help') return ExitCode.Usage;
     const { printFailure } = await import('./output/terminal/failure.ts');
-    return printFailure(error instanceof CommanderError ? usageError(error) : error, {
-      json: optionWords.includes('--json'),
-      color: colorFlag(optionWords),
-    });
+    return printFailure(
+      error instanceof CommanderError ? usageError(error, program, optionWords) : error,
+      {
+        json: optionWords.includes('--json'),
+        color: colorFlag(optionWords),
+      },
+    );
   }
 }
 
@@ -104,6 +86,8 @@ export function buildProgram(onChosen: (action: Action) => void): Command {
     .helpOption('-h, --help', 'print help')
     // commander's own help command prints the help of the program for an unknown command.
     .helpCommand(false)
+    .showSuggestionAfterError(false)
+    .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: () => {} })
     .exitOverride()
     .addHelpText('after', PROGRAM_EXAMPLES);
@@ -113,10 +97,12 @@ export function buildProgram(onChosen: (action: Action) => void): Command {
     throw new CommanderError(ExitCode.Ok, 'commander.version', 'printed');
   });
 
-  for (const entry of COMMANDS) addCommand(program, entry, onChosen);
+  for (const group of Object.keys(GROUPS))
+    for (const entry of COMMANDS) if (entry.group === group) addCommand(program, entry, onChosen);
 
   program
     .command('completion')
+    .helpGroup(GROUPS.setUp)
     .description('print the script that completes commands and names in your shell')
     .addArgument(new Argument('<shell>', 'your shell').choices(['bash', 'zsh', 'fish']))
     .addHelpText(
@@ -129,6 +115,7 @@ export function buildProgram(onChosen: (action: Action) => void): Command {
 
   program
     .command('help')
+    .helpGroup(GROUPS.setUp)
     .description('print help for a command')
     .argument('[command]', 'a command')
     .action((name: string | undefined) => helpOf(program, name).outputHelp());
@@ -145,305 +132,13 @@ export function buildProgram(onChosen: (action: Action) => void): Command {
   return program;
 }
 
-const STOP_SWEEPS = `Without names, stop ends with a sweep: it also ends dev servers, watchers and test runners
-that were started by hand inside the project (npm test, vite, tsc --watch). It spares
-what builds or runs once, and editors. stop --dry-run shows each; to turn the sweep off:
-"sweep": {"scope": "off"} in the manifest.`;
-
-const AD_HOC = `NAME -- COMMAND starts a service that no manifest defines: status, logs, restart and stop know it until it
-is stopped, and save writes it into a manifest.`;
-
-const INIT_READS = `It reads package.json and workspaces (npm, pnpm, yarn, bun), turbo and nx, Procfile, mprocs,
-process-compose, pm2, compose files and start scripts, and runs nothing without --probe. It never
-overwrites a file.`;
-
-const ATTACHED = `Keys go to the service, Ctrl-C too, and it follows the size of your terminal. Ctrl-] detaches and
-leaves the service running: exit code 0. When the service ends, attach ends with its exit code.`;
-
-/** The commands that only differ in these parts. A new command is one entry here and one file in commands/. */
-const COMMANDS: readonly CommandEntry[] = [
-  {
-    name: 'init',
-    description: 'propose a manifest from what the repository says, and write it',
-    options: [
-      ['-y, --yes', 'write it without a question'],
-      ['--probe', 'run each service for up to 60 s before, and add what it shows; asks for each'],
-    ],
-    json: 'print the proposal as JSON; written only with --yes',
-    more: INIT_READS,
-    examples: ['init', 'init --yes', 'init --probe'],
-    load: async () => (await import('./commands/manifests/init.ts')).initCommand,
-  },
-  {
-    name: 'start',
-    description: 'start services and wait until they are ready',
-    operands: [
-      [
-        '[names...]',
-        'services or groups, with what they depend on (default: all); or: NAME -- COMMAND',
-      ],
-    ],
-    takesCommand: true,
-    more: AD_HOC,
-    options: [
-      ['--abort-on-failure', 'when one fails, stop again what this start has started'],
-      [
-        '--apply',
-        'restart what has changed in the manifest, stop what it names no more, start what is new',
-      ],
-      ['--dependents', 'with --apply: restart what depends on them as well'],
-      ['--dry-run', 'with --apply: show what it would do, do nothing'],
-      ['--ttl <duration>', 'stop everything after so long, e.g. 30m or 2h'],
-      [
-        '--while-pid <pid>',
-        'stop everything when this process has ended; of several, the last',
-        collect,
-      ],
-      ['--containers', 'the containers alone; names are those of compose services'],
-    ],
-    json: 'print the result as JSON',
-    examples: [
-      'start',
-      'start web',
-      'start backend --abort-on-failure',
-      'start web -- npm run dev',
-      'start --ttl 2h --while-pid $$',
-      'start --apply --dry-run',
-    ],
-    load: async () => (await import('./commands/apply.ts')).startOrApply,
-  },
-  {
-    name: 'up',
-    description: 'start services, show what they write, and stop them with Ctrl-C',
-    operands: [['[names...]', 'services or groups, with what they depend on (default: all)']],
-    options: [
-      ['--exit-code-from <name>', 'end when this service ends, with its exit code'],
-      ['-y, --yes', 'without a manifest: run what init would write, without a question'],
-      ['--abort-on-exit', 'end when any service ends; a task that succeeds does not count'],
-      ['-t, --timestamps', 'with the time of each line'],
-      ['--no-prefix', 'without the names of the services'],
-    ],
-    json: 'print each line, change and the report as JSON documents',
-    examples: ['up', 'up web', 'up --exit-code-from tests'],
-    load: async () => (await import('./commands/up.ts')).upCommand,
-  },
-  {
-    name: 'save',
-    description: 'write services that were started with a command into the manifest',
-    operands: [['[names...]', 'such services (default: all)']],
-    json: 'print the result as JSON',
-    examples: ['save', 'save web'],
-    load: async () => (await import('./commands/manifests/save.ts')).saveCommand,
-  },
-  {
-    name: 'stop',
-    description: 'stop services, with every process they ever started, and prove it',
-    operands: [['[names...]', 'services or groups (default: everything, with the sweep)']],
-    options: [
-      ['--force', 'short grace period, no stop commands, no waiting for other commands'],
-      ['--unprotected', 'with --force: also what "protect" and the built-in list protect'],
-      ['--dry-run', 'show what would be signalled, signal nothing'],
-      ['--why', 'with --dry-run: also why each process is ours'],
-      ['--verbose', 'also each process: why it was ours, and what ended it'],
-      ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
-      ['--project <folder-or-id>', 'another project, also one whose folder is gone'],
-      ['--containers', 'the containers alone; names are those of compose services'],
-      ['--volumes', 'also remove the volumes of the containers, with all that is in them'],
-    ],
-    json: 'print the report as JSON',
-    more: STOP_SWEEPS,
-    examples: ['stop', 'stop web', 'stop --dry-run', 'stop --force', 'stop --project ../old'],
-    load: async () => (await import('./commands/stop.ts')).stopCommand,
-  },
-  {
-    name: 'restart',
-    description: 'stop services with proof, then start them again',
-    operands: [['[names...]', 'services or groups (default: all that run or start by themselves)']],
-    options: [
-      ['--dependents', 'restart what depends on them as well'],
-      ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
-      ['--containers', 'the containers alone; names are those of compose services'],
-    ],
-    json: 'print both results as JSON',
-    examples: ['restart web', 'restart database --dependents', 'restart'],
-    load: async () => (await import('./commands/restart.ts')).restartCommand,
-  },
-  {
-    name: 'adopt',
-    description: 'have a supervisor care for what runs, after its own was killed; restarts nothing',
-    json: 'print what was taken over as JSON',
-    examples: ['adopt', 'adopt --json'],
-    load: async () => (await import('./commands/adopt.ts')).adoptCommand,
-  },
-  {
-    name: 'status',
-    description: 'show services and their processes; exits 3 when not all are up',
-    operands: [['[names...]', 'services or groups (default: all)']],
-    options: [
-      ['--all', 'every project of yours of which something runs, wherever you are'],
-      ['--containers', 'the containers alone'],
-      ['--urls', 'only where each service can be opened, by its http probe and its own log'],
-    ],
-    json: 'print the table as JSON',
-    examples: ['status', 'status --json', 'status --urls', 'status --all'],
-    load: async () => (await import('./commands/status.ts')).statusCommand,
-  },
-  {
-    name: 'wait',
-    description: 'wait until services are ready, whoever starts them; 124 when the time is over',
-    operands: [['[names...]', 'services or groups (default: all that run or start by themselves)']],
-    options: [
-      [
-        '--for <event>',
-        'ready (default), exited, completed (with success), healthy, port, or log=REGEX',
-      ],
-      ['--timeout <duration>', 'how long to wait: 60s (default), 5m; 0: look once'],
-    ],
-    json: 'print the result as JSON',
-    examples: [
-      'wait',
-      'wait web --timeout 2m',
-      'wait tests --for completed',
-      'wait api --for "log=listening on \\d+"',
-    ],
-    load: async () => (await import('./commands/wait.ts')).waitCommand,
-  },
-  {
-    name: 'tree',
-    description: 'show every process of every service as a tree',
-    operands: [['[names...]', 'services or groups (default: all)']],
-    options: [['--why', 'also why each is ours, with a legend']],
-    json: 'print the trees as JSON',
-    examples: ['tree', 'tree web', 'tree --why', 'tree web --json'],
-    load: async () => (await import('./commands/tree.ts')).treeCommand,
-  },
-  {
-    name: 'monitor',
-    description:
-      'show what goes on, on the whole terminal: services, processes, logs, and keys to act',
-    json: 'print it as JSON instead, a document a second, to anything',
-    examples: ['monitor', 'monitor --json'],
-    load: async () => (await import('./commands/monitor.ts')).monitorCommand,
-  },
-  {
-    name: 'run',
-    description: 'run one command, and end everything that it leaves behind',
-    operands: [['<command...>', 'the command and its arguments, after --']],
-    options: [
-      ['--name <name>', 'what status and stop call it (default: run-COMMAND)'],
-      ['--timeout <duration>', 'end everything after so long, with exit code 124'],
-      ['--max-processes <n>', 'end everything, with 124, at more processes than that'],
-      ['--max-memory <size>', 'the same at more memory: 512MB, 2GB'],
-      ['--max-cpu <cores>', 'the same at more cpu, over 30 s: 1.5, or 150%'],
-      ['--idle <duration>', 'the same after so long without output and cpu'],
-      ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
-      ['--fail-on-orphans', 'exit 4 when it leaves processes behind'],
-    ],
-    json: 'print the result as one line of JSON on stderr, at the end',
-    examples: [
-      'run -- npm test',
-      'run --timeout 10m --fail-on-orphans -- npm test',
-      'run --max-processes 200 --max-memory 8GB -- npm test',
-    ],
-    load: async () => (await import('./commands/run.ts')).runCommand,
-  },
-  {
-    name: 'send',
-    description: 'write a line to the stdin of a service',
-    operands: [
-      ['<name>', 'a service'],
-      ['[text...]', 'the line; without it, all that comes from stdin'],
-    ],
-    options: [['--no-newline', 'send the text alone, without a line end']],
-    json: 'print what was sent as JSON',
-    examples: ['send web rs', 'send api "reload now"', 'send db < dump.sql'],
-    load: async () => (await import('./commands/send.ts')).sendCommand,
-  },
-  {
-    name: 'attach',
-    description: 'put the terminal of a service ("tty": true) on yours; Ctrl-] detaches',
-    operands: [['<name>', 'a service']],
-    json: 'print how it ended as JSON, at the end',
-    more: ATTACHED,
-    examples: ['attach web'],
-    load: async () => (await import('./commands/attach.ts')).attachCommand,
-  },
-  {
-    name: 'logs',
-    description: 'show what services have written, merged by time',
-    operands: [['[names...]', 'services or groups (default: all)']],
-    options: [
-      ['-f, --follow', 'go on with what comes, until Ctrl-C'],
-      ['--containers', 'those of the containers alone'],
-      ['-n, --lines <count>', 'only the last lines of each service (with -f: 10; or: all)'],
-      ['--since <time>', 'only what is younger: 10m, 2h, 17:05, 2026-11-23T17:05'],
-      ['--grep <regex>', 'only lines that match'],
-      ['-i, --ignore-case', 'for --grep'],
-      ['-t, --timestamps', 'with the time of each line, as far as it is known'],
-      ['--no-prefix', 'without the names of the services'],
-    ],
-    json: 'print each line as a JSON document',
-    examples: ['logs -f', 'logs web -n 50', 'logs --since 10m --grep error'],
-    load: async () => (await import('./commands/logs.ts')).logsCommand,
-  },
-  {
-    name: 'report',
-    description:
-      'tell what happened: what grew, when and why, restarts, the last stop and its proof',
-    options: [
-      ['--html <file>', 'write it as one page for a browser (-: to stdout)'],
-      [
-        '--since <time>',
-        'all since then: 10m, 2h, 17:05, 2026-11-23T17:05 (default: the last session)',
-      ],
-    ],
-    json: 'print the report as JSON',
-    examples: ['report', 'report --html report.html', 'report --since 1d'],
-    load: async () => (await import('./commands/report.ts')).reportCommand,
-  },
-  {
-    name: 'sweep',
-    description: 'end dev tools that work in the project and belong to no service',
-    options: [['--dry-run', 'show what would be ended, and what is spared, with reasons']],
-    json: 'print the report as JSON',
-    examples: ['sweep --dry-run', 'sweep'],
-    load: async () => (await import('./commands/sweep.ts')).sweepCommand,
-  },
-  {
-    name: 'check',
-    description: 'validate the manifest, start nothing',
-    json: 'print the findings as JSON',
-    examples: ['check', 'check --config other.json'],
-    load: async () => (await import('./commands/check.ts')).checkCommand,
-  },
-  {
-    name: 'export',
-    description: 'print the services as units of systemd or as a Procfile; start nothing',
-    operands: [['<format>', 'the other program', ['systemd', 'procfile']]],
-    options: [
-      ['--output <folder>', 'write files there; none that is there already'],
-      ['--force', 'with --output: overwrite'],
-    ],
-    json: 'print the files and what they leave out as JSON',
-    examples: ['export systemd --output ~/.config/systemd/user', 'export procfile > Procfile'],
-    load: async () => (await import('./commands/manifests/export.ts')).exportCommand,
-  },
-  {
-    name: 'doctor',
-    description: 'look for what keeps devctl from its promises here, and say what mends it',
-    json: 'print the findings as JSON',
-    examples: ['doctor', 'doctor --json'],
-    load: async () => (await import('./commands/doctor.ts')).doctorCommand,
-  },
-];
-
 function addCommand(
   program: Command,
   entry: CommandEntry,
   onChosen: (action: Action) => void,
 ): void {
   const { name, description, json, more, examples, load, takesCommand = false } = entry;
-  const command = program.command(name).description(description);
+  const command = program.command(name).description(description).helpGroup(GROUPS[entry.group]);
   for (const [word, text, choices] of entry.operands ?? []) {
     const operand = new Argument(word, text);
     command.addArgument(choices ? operand.choices(choices) : operand);
@@ -454,9 +149,18 @@ function addCommand(
   }
   command
     .option('--json', json)
-    .addHelpText(
-      'after',
-      `${more ? `\n${more}\n` : ''}\nExamples:\n${examples.map((line) => `  ${DEVCTL} ${line}\n`).join('')}`,
+    .addHelpText('after', () =>
+      [
+        ...(more ? ['', more] : []),
+        '',
+        'Examples:',
+        ...examples.map((line) => `  ${DEVCTL} ${line}`),
+        '',
+        'Exit codes:',
+        ...[...entry.exits, WRONG_USAGE].map((line) => `  ${line}`),
+        '',
+        `More: ${pageOf(entry)}\n`,
+      ].join('\n'),
     )
     .action((...given: unknown[]) => {
       // commander passes the operands, then the options of the command alone, then the command.
@@ -484,11 +188,6 @@ function wordsAfterSeparator(program: Command): readonly string[] | null {
   const { rawArgs } = program as Command & { readonly rawArgs: readonly string[] };
   const at = rawArgs.indexOf('--');
   return at < 0 ? null : rawArgs.slice(at + 1);
-}
-
-/** Collects the values of an option that may be given more than once. */
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }
 
 /** Describes the program for the shell completions, so that no command is written down twice. */
@@ -528,16 +227,47 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or manifest, 3 not all up,
             6 another devctl at work
 `;
 
-/**
- * Turns an error of commander, such as `error: unknown option '--jsn'\n(Did you mean --json?)`, into a
- * message and a hint.
- */
-function usageError(error: CommanderError): DevctlError {
-  const [first = '', ...rest] = error.message.split('\n');
-  const suggestion = /^\((Did you mean .*)\)$/.exec(rest.join(' '))?.[1];
+const WRONG_USAGE = '2 wrong usage, or a manifest that cannot be used';
+
+/** The page of a command: below this folder as a path from here, because that can be opened with a click. */
+function pageOf({ page }: CommandEntry): string {
+  const file = join(packageRoot(), 'docs', `${page}.md`);
+  const near = relative(process.cwd(), file);
+  return near.startsWith('..') || !existsSync(file) ? file : near;
+}
+
+/** Turns an error of commander, such as `error: unknown option '--jsn'`, into a message and a hint. */
+function usageError(
+  error: CommanderError,
+  program: Command,
+  words: readonly string[],
+): DevctlError {
+  const [first = ''] = error.message.split('\n');
+  const known = knownCommands(program);
+  const quoted = /'([^']*)'/.exec(first)?.[1] ?? '';
+  if (error.code === 'commander.unknownCommand') return unknownCommand(quoted, known);
+  const command = known.find(({ name }) => words.includes(name)) ?? null;
+  const flag = error.code === 'commander.unknownOption' ? quoted : null;
+  const shared = [...longOptions(program), '--help'];
   return new DevctlError('usage', first.replace(/^error: /, ''), {
-    hint: suggestion ?? `${DEVCTL} --help lists commands and options`,
+    hint: hintForOption(flag, command, shared),
   });
+}
+
+function unknownCommand(name: string, known: readonly KnownCommand[]): DevctlError {
+  return new DevctlError('usage', `unknown command '${name}'`, {
+    hint: hintForCommand(name, known),
+  });
+}
+
+function knownCommands(program: Command): readonly KnownCommand[] {
+  return program.commands
+    .filter((one) => !one.name().startsWith('_'))
+    .map((one) => ({ name: one.name(), options: longOptions(one) }));
+}
+
+function longOptions(command: Command): readonly string[] {
+  return command.options.flatMap(({ long }) => long ?? []);
 }
 
 /**
@@ -550,13 +280,7 @@ function helpOf(program: Command, name: string | undefined): Command {
   const all = program.commands.filter((one) => !one.name().startsWith('_'));
   const found = all.find((one) => one.name() === name);
   if (found) return found;
-  const meant = nearest(
-    name,
-    all.map((one) => one.name()),
-  );
-  throw new DevctlError('usage', `unknown command '${name}'`, {
-    hint: meant === null ? `${DEVCTL} --help lists commands and options` : `Did you mean ${meant}?`,
-  });
+  throw unknownCommand(name, knownCommands(program));
 }
 
 /** Lists the options that take a value: those of `run`, and those of all commands. */

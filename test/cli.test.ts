@@ -14,22 +14,33 @@ function run(...args: readonly string[]) {
 
 describe('wrong usage: exit code 2, the mistake, a hint, no stack', () => {
   test.each([
-    ['a typo', ['statsu'], "✗ unknown command 'statsu'\n  → Did you mean status?"],
+    [
+      'a typo',
+      ['statsu'],
+      "✗ unknown command 'statsu'\n  → Did you mean npx --no-install devctl status?",
+    ],
     [
       'an unknown command',
       ['xyzzy'],
       "✗ unknown command 'xyzzy'\n  → npx --no-install devctl --help",
     ],
-    ['help for a typo', ['help', 'statsu'], "✗ unknown command 'statsu'\n  → Did you mean status?"],
+    [
+      'help for a typo',
+      ['help', 'statsu'],
+      "✗ unknown command 'statsu'\n  → Did you mean npx --no-install devctl status?",
+    ],
     [
       'help for nothing',
       ['help', 'xyzzy'],
       "✗ unknown command 'xyzzy'\n  → npx --no-install devctl --help",
     ],
     ['an unknown option', ['stop', '--dry'], "✗ unknown option '--dry'\n"],
+    ['a word of docker compose', ['ps'], '→ here it is npx --no-install devctl status'],
+    ['an option of docker compose', ['logs', '--tail', '5'], '→ the last lines are -n COUNT'],
     ['a typo in an option', ['stop', '--forec'], '→ Did you mean --force?'],
     ['a missing value', ['stop', '--grace'], "✗ option '--grace <duration>' argument missing"],
     ['too many arguments', ['check', 'web'], "✗ too many arguments for 'check'"],
+    ['a missing name', ['send'], '→ npx --no-install devctl send --help lists its options'],
   ])('%s', async (_name, args, expected) => {
     const { exitCode, stdout, stderr } = await run(...args);
     expect(stderr).toContain(expected);
@@ -51,11 +62,15 @@ describe('wrong usage: exit code 2, the mistake, a hint, no stack', () => {
 });
 
 test.each([
-  ['--help', ['--help'], /^Usage: devctl [\s\S]*Examples:[\s\S]*Exit codes:/],
+  [
+    '--help',
+    ['--help'],
+    /^Usage: devctl [\s\S]*Every day:\s+start [\s\S]*Examples:[\s\S]*Exit codes:/,
+  ],
   [
     'help of a command',
     ['stop', '--help'],
-    /^Usage: devctl stop [\s\S]*started by hand inside the project[\s\S]*"scope": "off"[\s\S]*Examples:/,
+    /^Usage: devctl stop [\s\S]*started by hand inside the project[\s\S]*"scope": "off"[\s\S]*Examples:[\s\S]*Exit codes:\s+0 nothing is left[\s\S]*More: docs\/how-stop-decides.md/,
   ],
   ['help as a command', ['help', 'start'], /^Usage: devctl start /],
   ['help alone', ['help'], /^Usage: devctl \[options\]/],

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { COMMANDS } from '../src/command-line/entries.ts';
 import { DEVCTL } from '../src/own-command.ts';
 import { repositoryRoot } from './support/paths.ts';
 
@@ -60,11 +61,7 @@ function codeOf(text: string): string {
 }
 
 /** The commands and options that a person can type after `devctl`. */
-const verbs = [
-  ...(sources.find(({ file }) => file === 'cli.ts')?.code ?? '').matchAll(
-    /^ {4}(?:name: |\.command\()'(\w+)'/gm,
-  ),
-].map(([, name = '']) => name);
+const verbs = [...COMMANDS.map(({ name }) => name), 'completion', 'help'];
 
 /** @returns `file:line text` of each call of devctl under its bare name */
 function bareCalls(file: string, code: string): readonly string[] {

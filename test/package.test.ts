@@ -16,12 +16,14 @@ const BESIDE_DIST = [
   'THIRD_PARTY_LICENSES',
   'bin/devctl.js',
   'bin/package.json',
+  'docs/README.md',
   'docs/changes.md',
   'docs/cli.md',
   'docs/compared.md',
   'docs/containers.md',
   'docs/environment.md',
   'docs/export.md',
+  'docs/getting-started.md',
   'docs/graceful-shutdown.md',
   'docs/how-stop-decides.md',
   'docs/init.md',
@@ -32,7 +34,9 @@ const BESIDE_DIST = [
   'docs/logs.md',
   'docs/manifest.md',
   'docs/monitor.md',
+  'docs/platforms.md',
   'docs/readiness.md',
+  'docs/recipes.md',
   'docs/report.md',
   'docs/resources.md',
   'docs/restarts.md',
@@ -126,7 +130,7 @@ test('installed in a project, it runs and can be imported', async () => {
 
   const refused = await execa('npx', ['--no', '--', 'devctl', 'strat'], inProject);
   expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
-  expect(refused.stderr).toContain('Did you mean start?');
+  expect(refused.stderr).toContain('Did you mean npx --no-install devctl start?');
 
   const script = "console.log(Object.keys(await import('devctl')).join())";
   const imported = await execa('node', ['--input-type=module', '-e', script], inProject);

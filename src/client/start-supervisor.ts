@@ -1,13 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
-import {
-  COOKIE_VARIABLES,
-  guardCookie,
-  ROLE_OF_SUPERVISOR,
-  supervisorCookie,
-} from '../ownership/cookie.ts';
+import { COOKIE_VARIABLES, guardCookie, supervisorCookie } from '../ownership/cookie.ts';
 import { ownVersion, packageRoot } from '../package-root.ts';
 import type { Host } from '../processes/host.ts';
 import { whyNoNative } from '../processes/native/native.ts';
@@ -22,14 +17,8 @@ import { readSupervisor } from '../project/supervisor-record.ts';
 import { connectTo } from './client.ts';
 import { ANSWER_MS, findSupervisorPatiently, type ReachedSupervisor } from './connect.ts';
 import { endSupervisors } from './end-supervisor.ts';
-import {
-  GUARDED,
-  INHERITS,
-  MANIFEST_NAME,
-  READY_FD,
-  SPAWNED,
-  SUPERVISOR_FLAGS,
-} from './protocol.ts';
+import { guardedProgram } from './guard-program.ts';
+import { INHERITS, MANIFEST_NAME, READY_FD, SUPERVISOR_FLAGS } from './protocol.ts';
 import { loadHttp } from './transport.ts';
 
 /** The time that a new supervisor has to become ready: an overloaded machine takes long to start a Node process. */
@@ -146,41 +135,20 @@ function notOurLog(path: string, why: string): DevctlError {
   });
 }
 
-/**
- * Starts a supervisor and becomes its guard, which is Node for a moment: both boot side by side. $0 is Node, $1 the
- * script of the guard; then follow the arguments of the supervisor, which begin with a flag and its script.
- */
-const BOTH = `devctl_guard=$1
-shift
-${ROLE_OF_SUPERVISOR} "$0" "$@" "${GUARDED}$$" &
-shift ${SUPERVISOR_FLAGS.length + 1}
-exec ${READY_FD}>&-
-exec "$0" "$devctl_guard" "$@" ${SPAWNED}`;
-
-/** Where it is missing, as in an image without a shell, the guard starts the supervisor. */
-const SHELL = '/bin/sh';
-
 /** The program and the environment of a supervisor, or of the guard above it. */
 function supervisorProgram(
   folder: ProjectFolder,
   guarded: boolean,
   inherits: boolean,
 ): { readonly program: readonly string[]; readonly env: NodeJS.ProcessEnv } {
-  const scripts = join(packageRoot(), 'dist', 'supervisor');
-  const main = [...SUPERVISOR_FLAGS, join(scripts, 'main.js')];
-  const guard = join(scripts, 'guard.cjs');
+  const main = [...SUPERVISOR_FLAGS, join(packageRoot(), 'dist', 'supervisor', 'main.js')];
   const { root, pidsDir, manifestName } = folder;
   const named = manifestName === USUAL_MANIFEST ? [] : [`${MANIFEST_NAME}${manifestName}`];
   const args = [root, pidsDir, ...named, ...(inherits ? [INHERITS] : [])];
   const env: NodeJS.ProcessEnv = { ...process.env };
   for (const name of COOKIE_VARIABLES) delete env[name];
   const cookie = guarded ? guardCookie : supervisorCookie;
-  const node = process.execPath;
-  const alone = guarded ? [guard] : main;
-  const program =
-    guarded && existsSync(SHELL)
-      ? [SHELL, '-c', BOTH, node, guard, ...main, ...args]
-      : [node, ...alone, ...args];
+  const program = guarded ? guardedProgram(main, args) : [process.execPath, ...main, ...args];
   return { program, env: { ...env, ...cookie(folder) } };
 }
 

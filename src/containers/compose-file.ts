@@ -1,8 +1,14 @@
 import { parseDuration } from '../manifest/units.ts';
 import { fieldsOf, tagOf, textOfScalar } from '../plain-values.ts';
-
-/** A map of a compose file. */
-type Fields = Readonly<Record<string, unknown>>;
+import {
+  type ComposeThing,
+  type Fields,
+  type Interpolate,
+  joinThings,
+  OVERRIDE,
+  RESET,
+  withoutReset,
+} from './compose-things.ts';
 
 /** A compose service, as far as devctl must know it before and after compose does. */
 export interface ComposeService {
@@ -38,13 +44,10 @@ export interface ComposeModel {
   /** `name:` of the project. */
   readonly name: string | null;
   readonly services: ReadonlyMap<string, ComposeService>;
-  /** Networks and volumes that compose makes for the project: not the external ones. */
-  readonly networks: readonly string[];
-  readonly volumes: readonly string[];
+  /** Networks and volumes that compose makes or uses for the project, by their names in the files. */
+  readonly networks: ReadonlyMap<string, ComposeThing>;
+  readonly volumes: ReadonlyMap<string, ComposeThing>;
 }
-
-/** Replaces `$NAME`, `${NAME}`, `${NAME:-default}` as compose does. */
-export type Interpolate = (text: string) => string;
 
 /**
  * Joins what compose files say; later files win.
@@ -66,15 +69,15 @@ export function joinComposeFiles(
       const tag = tagOf(named, name);
       if (tag === RESET || tag === OVERRIDE) services.delete(name);
       if (tag === RESET) continue;
-      const service = withoutReset(fieldsOf(given));
+      const service = withoutReset(fieldsOf(given), fieldsOf(given));
       const after = toService(name, service, interpolate);
       services.set(name, joinService(withoutReplaced(services.get(name), given), after, service));
     }
   }
   if (services.size === 0) return { why: 'it names no "services"' };
-  const networks = ownOnes(maps, 'networks');
+  const networks = joinThings(maps, 'networks', interpolate);
   const isOnDefault = [...services.values()].some(({ usesDefaultNetwork }) => usesDefaultNetwork);
-  const isExternal = namedIn(maps, 'networks').has('default') && !networks.includes('default');
+  const isMade = isOnDefault && !networks.has('default');
   const last = (key: string): string | null => {
     const found = maps.map((file) => textAt(file, key)).findLast((text) => text !== null);
     return found === undefined || found === null ? null : interpolate(found);
@@ -83,21 +86,13 @@ export function joinComposeFiles(
     version: last('version'),
     name: last('name'),
     services,
-    networks: isOnDefault && !isExternal ? [...new Set(['default', ...networks])] : networks,
-    volumes: ownOnes(maps, 'volumes'),
+    networks: isMade ? new Map([['default', PLAIN], ...networks]) : networks,
+    volumes: joinThings(maps, 'volumes', interpolate),
   };
 }
 
-/** Compose's tag of a value that takes away what earlier files say; the value itself counts for nothing. */
-const RESET = '!reset';
-/** Compose's tag of a value that replaces what earlier files say, and is not joined with it. */
-const OVERRIDE = '!override';
-
-function withoutReset(service: Fields): Fields {
-  return Object.fromEntries(
-    Object.entries(service).filter(([key]) => tagOf(service, key) !== RESET),
-  );
-}
+/** The network that compose makes without being told. */
+const PLAIN: ComposeThing = { isExternal: false, definition: {} };
 
 /** The keys of a compose service, by our names for them. */
 const KEYS = {
@@ -158,27 +153,6 @@ function joinService(
 
 function hasNetworks(service: Fields): boolean {
   return Object.hasOwn(service, 'networks') || Object.hasOwn(service, 'network_mode');
-}
-
-/** The names at the top of these files that compose makes: an external network or volume is somebody else's. */
-function ownOnes(files: readonly Fields[], key: 'networks' | 'volumes'): readonly string[] {
-  return [...namedIn(files, key)].flatMap(([name, { external = false }]) => {
-    return external === false || external === null ? [name] : [];
-  });
-}
-
-function namedIn(files: readonly Fields[], key: string): ReadonlyMap<string, Fields> {
-  const all = new Map<string, Fields>();
-  for (const file of files) {
-    const named = fieldsOf(file[key]);
-    for (const [name, given] of Object.entries(named)) {
-      const tag = tagOf(named, name);
-      const before = tag === OVERRIDE ? {} : all.get(name);
-      if (tag === RESET) all.delete(name);
-      else all.set(name, { ...before, ...fieldsOf(given) });
-    }
-  }
-  return all;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import { explainName, variableValue, withoutValue } from './fields.ts';
 import { nearest } from './nearest.ts';
 import { type Problem, problem, show, type ValuePath } from './problem.ts';
@@ -161,7 +161,10 @@ function checkPrototypeKeys(tree: Tree): Problem[] {
   ];
 }
 
-/** Words the message of an issue for which the schema has no message of its own. */
+/**
+ * Words the message of an issue for which the schema has no message of its own. `zod/mini` has none either: it says
+ * "Invalid input".
+ */
 function explain(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type': {

@@ -1,43 +1,43 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { readPattern } from '../patterns/pattern.ts';
 import { parsePort } from '../processes/ports.ts';
 import { show } from './problem.ts';
-import type { TcpTarget } from './resolved.ts';
 import { DURATION, LONGEST_DURATION_MS, parseDuration, parseSize, SIZE } from './units.ts';
 
 /** The argument of a message function of zod. `input` is the value as it stands in the manifest. */
-interface RejectedInput {
+export interface RejectedInput {
   readonly input?: unknown;
+}
+
+/**
+ * Makes a key of the manifest that may be missing.
+ *
+ * @param description for the JSON Schema; scripts/build.mjs leaves it out
+ */
+export function optional<Schema extends z.core.SomeType>(
+  description: string,
+  schema: Schema,
+): z.ZodMiniOptional<Schema> {
+  return z.optional(schema).with(z.describe(description));
 }
 
 const SERVICE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/;
 
 /** The name of a service or a group. It has no slash, because it becomes part of file names. */
-export const serviceName = z.string().regex(SERVICE_NAME, { error: explainName });
+export const serviceName = z.string().check(z.regex(SERVICE_NAME, { error: explainName }));
 
 export function explainName({ input }: RejectedInput): string {
   return `${show(input)} cannot be a name: use 1 to 63 letters, digits, ".", "_" or "-", the first a letter or digit`;
 }
 
 /** Text without NUL, because NUL ends a string for the operating system. */
-const text = z.string().refine((value) => !value.includes('\0'), 'must not hold a NUL character');
+const text = z
+  .string()
+  .check(z.refine((value) => !value.includes('\0'), 'must not hold a NUL character'));
 
-export const path = text.refine((value) => value !== '', 'must not be empty');
+export const path = text.check(z.refine((value) => value !== '', 'must not be empty'));
 
-export const duration = z
-  .union(
-    [
-      z.number({ error: explainDuration }).nonnegative({ error: explainDuration }),
-      z.string({ error: explainDuration }).regex(DURATION, { error: explainDuration }),
-    ],
-    { error: explainDuration },
-  )
-  .transform((value, context) => {
-    const ms = parseDuration(value);
-    if (ms !== null) return ms;
-    context.addIssue({ code: 'custom', message: explainDuration({ input: value }) });
-    return z.NEVER;
-  });
+export const duration = amount(DURATION, parseDuration, explainDuration);
 
 function explainDuration({ input }: RejectedInput): string {
   if ((typeof input === 'number' && input < 0) || (typeof input === 'string' && /^-\d/.test(input)))
@@ -47,35 +47,49 @@ function explainDuration({ input }: RejectedInput): string {
   return `expected a time such as "500ms", "3s", "2m" or "1h", or a number of milliseconds, got ${show(input)}`;
 }
 
-export const size = z
-  .union(
-    [
-      z.number({ error: explainSize }).nonnegative({ error: explainSize }),
-      z.string({ error: explainSize }).regex(SIZE, { error: explainSize }),
-    ],
-    { error: explainSize },
-  )
-  .transform((value, context) => {
-    const bytes = parseSize(value);
-    if (bytes !== null) return bytes;
-    context.addIssue({ code: 'custom', message: explainSize({ input: value }) });
-    return z.NEVER;
-  });
+export const size = amount(SIZE, parseSize, explainSize);
 
 function explainSize({ input }: RejectedInput): string {
   return `expected a size such as "512MB" or "2GB", or a number of bytes, got ${show(input)}`;
+}
+
+/**
+ * A number that has units: plain, or text of this form.
+ *
+ * @param parse null for a value that cannot be
+ */
+function amount(
+  form: RegExp,
+  parse: (value: number | string) => number | null,
+  error: (rejected: RejectedInput) => string,
+) {
+  return z.pipe(
+    z.union(
+      [
+        z.number({ error }).check(z.nonnegative({ error })),
+        z.string({ error }).check(z.regex(form, { error })),
+      ],
+      { error },
+    ),
+    z.transform((input, context) => {
+      const parsed = parse(input);
+      if (parsed !== null) return parsed;
+      context.issues.push({ code: 'custom', message: error({ input }), input });
+      return z.NEVER;
+    }),
+  );
 }
 
 const EMPTY_COMMAND = 'is empty: give a command such as "npm run dev" or ["node", "server.js"]';
 
 export const command = z.union(
   [
-    text.regex(/\S/, EMPTY_COMMAND),
-    z
-      .array(text)
-      .min(1, EMPTY_COMMAND)
-      .refine((words) => words[0] === undefined || /\S/.test(words[0]), EMPTY_COMMAND)
-      .refine((words) => !isOneWord(words), { error: explainOneWord }),
+    text.check(z.regex(/\S/, EMPTY_COMMAND)),
+    z.array(text).check(
+      z.minLength(1, EMPTY_COMMAND),
+      z.refine((words) => words[0] === undefined || /\S/.test(words[0]), EMPTY_COMMAND),
+      z.refine((words) => !isOneWord(words), { error: explainOneWord }),
+    ),
   ],
   {
     error: ({ input }) =>
@@ -100,13 +114,13 @@ function explainOneWord({ input }: RejectedInput): string {
 /** The names of the cookie variables that devctl sets for every service, to recognise its processes. */
 const COOKIE_NAME = /^(TURBO_)?DEVCTL_(PROJECT|SERVICE|RUN)$/;
 
-const variableName = z
-  .string()
-  .regex(/^[^=\0]+$/, {
+const variableName = z.string().check(
+  z.regex(/^[^=\0]+$/, {
     error: ({ input }) =>
       `${show(withoutValue(String(input)))} cannot be the name of a variable: it is empty or holds "="`,
-  })
-  .refine((name) => !COOKIE_NAME.test(name), 'is set by devctl itself, and cannot be set here');
+  }),
+  z.refine((name) => !COOKIE_NAME.test(name), 'is set by devctl itself, and cannot be set here'),
+);
 
 export const variableValue = z.union([text, z.number(), z.boolean()], {
   error: ({ input }) => `expected text, a number, true or false, got ${show(input)}`,
@@ -123,14 +137,13 @@ export function withoutValue(assignment: string): string {
   return assignment.replace(/=.+/s, '=…');
 }
 
-export const envFile = z.union([path, z.array(path).min(1)], {
+export const envFile = z.union([path, z.array(path).check(z.minLength(1))], {
   error: ({ input }) => `expected a file such as ".env", or a list of files, got ${show(input)}`,
 });
 
 export const port = z
   .int({ error: explainPort })
-  .min(1, { error: explainPort })
-  .max(65_535, { error: explainPort });
+  .check(z.minimum(1, { error: explainPort }), z.maximum(65_535, { error: explainPort }));
 
 function explainPort({ input }: RejectedInput): string {
   const isUdp = parsePort(input) !== null;
@@ -144,8 +157,8 @@ export const declaredPort = z.union(
     port,
     z
       .string()
-      .refine((value) => parsePort(value) !== null, { error: explainDeclaredPort })
-      .meta({ pattern: '^[1-9][0-9]{0,4}/udp$' }),
+      .check(z.refine((value) => parsePort(value) !== null, { error: explainDeclaredPort }))
+      .with(z.meta({ pattern: '^[1-9][0-9]{0,4}/udp$' })),
   ],
   { error: explainDeclaredPort },
 );
@@ -182,64 +195,18 @@ export const signalName = z.enum([
 ]);
 
 /** A regular expression of JavaScript, without slashes and flags, that takes a bounded time. */
-export const pattern = z
-  .string()
-  .min(1, 'must not be empty: it would match everything')
-  .superRefine((source, context) => {
+export const pattern = z.string().check(
+  z.minLength(1, 'must not be empty: it would match everything'),
+  z.superRefine((source, context) => {
     const reading = readPattern(source);
     if (reading.kind === 'pattern') return;
     context.addIssue({ code: 'custom', message: `${show(source)} ${reading.why}` });
-  });
-
-export const sweepPattern = pattern.refine((source) => {
-  const reading = readPattern(source);
-  return source === '' || reading.kind !== 'pattern' || reading.pattern.test('') === false;
-}, 'matches every command line: name what to look for');
-
-export const httpUrl = z
-  .string({ error: explainHttpUrl })
-  .refine((value) => parseHttpTarget(value) !== null, { error: explainHttpUrl });
-
-function explainHttpUrl({ input }: RejectedInput): string {
-  const port = typeof input === 'number' ? input : 3_000;
-  return `expected a URL such as "http://localhost:${port}/health", got ${show(input)}`;
-}
-
-/** A TCP port or address: `3000`, `"localhost:3000"` or `"[::1]:3000"`; or a Unix socket: `"unix:/path"`. */
-export const tcpTarget = z.union(
-  [port, z.string().refine((value) => parseTcpTarget(value) !== null, { error: explainTcpTarget })],
-  { error: explainTcpTarget },
+  }),
 );
 
-function explainTcpTarget({ input }: RejectedInput): string {
-  return `expected a port such as 3000, "HOST:PORT" or "unix:/path", got ${show(input)}`;
-}
-
-/**
- * Parses a TCP port or address; null for anything else. A port alone means localhost, whether the service
- * listens on IPv4, IPv6 or both.
- */
-export function parseTcpTarget(target: string | number): TcpTarget | null {
-  if (typeof target === 'number') return { kind: 'address', host: 'localhost', port: target };
-  const path = /^unix:(\/[^\0]+)$/.exec(target)?.[1];
-  if (path !== undefined) return { kind: 'socket', path };
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/.exec(target);
-  const number = Number(match?.[3]);
-  const host = match?.[1] ?? match?.[2];
-  const isPort = number >= 1 && number <= 65_535;
-  return host !== undefined && isPort ? { kind: 'address', host, port: number } : null;
-}
-
-/** An http URL, and the Unix socket that it is asked through; null: a connection to its host. */
-export interface HttpTarget {
-  readonly url: string;
-  readonly socketPath: string | null;
-}
-
-/** Parses "http://unix:/path/of.sock:/health", the form of other HTTP clients, and any http URL. Null for anything else. */
-export function parseHttpTarget(target: string): HttpTarget | null {
-  const socket = /^http:\/\/unix:(\/[^:\0]+)(?::(\/.*)?)?$/.exec(target);
-  if (socket) return { url: `http://localhost${socket[2] ?? '/'}`, socketPath: socket[1] ?? '' };
-  if (!/^https?:\/\/./i.test(target) || !URL.canParse(target)) return null;
-  return { url: target, socketPath: null };
-}
+export const sweepPattern = pattern.check(
+  z.refine((source) => {
+    const reading = readPattern(source);
+    return source === '' || reading.kind !== 'pattern' || reading.pattern.test('') === false;
+  }, 'matches every command line: name what to look for'),
+);

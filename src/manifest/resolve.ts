@@ -4,7 +4,6 @@ import { resolveContainers, splitDependencies } from './containers/settings.ts';
 import { definitionOf } from './definition.ts';
 import { expandEnvFile, type Variables } from './env-expand.ts';
 import type { ParsedEnvFile } from './env-grammar.ts';
-import { parseHttpTarget, parseTcpTarget } from './fields.ts';
 import { resolveProjectLimits, resolveResources, resolveServiceLimits } from './limits.ts';
 import type { ManifestPlace } from './locate.ts';
 import type { Problem } from './problem.ts';
@@ -17,6 +16,7 @@ import type {
   RestartPolicy,
 } from './resolved.ts';
 import type { Manifest, ManifestService } from './schema.ts';
+import { parseHttpTarget, parseTcpTarget } from './schema-probe.ts';
 import { entriesOf, keyPositionOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
 const DEFAULT_GRACE_MS = 3_000;

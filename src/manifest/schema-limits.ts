@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import * as field from './fields.ts';
 import { show } from './problem.ts';
 import { LIMIT_KINDS } from './resolved.ts';
@@ -6,80 +6,80 @@ import { LIMIT_KINDS } from './resolved.ts';
 const CPU_SHARE = /^\d+(?:\.\d+)?%$/;
 
 /** A share of the processor, as percent of one core: 1.5 and "150%" both mean one and a half cores. */
-const cores = z
-  .union(
+const cores = z.pipe(
+  z.union(
     [
-      z.number({ error: explainCores }).positive({ error: explainCores }),
-      z.string({ error: explainCores }).regex(CPU_SHARE, { error: explainCores }),
+      z.number({ error: explainCores }).check(z.positive({ error: explainCores })),
+      z.string({ error: explainCores }).check(z.regex(CPU_SHARE, { error: explainCores })),
     ],
     { error: explainCores },
-  )
-  .transform((value, context) => {
+  ),
+  z.transform((value, context) => {
     const percent = typeof value === 'number' ? value * 100 : Number.parseFloat(value);
     if (percent > 0) return percent;
-    context.addIssue({ code: 'custom', message: `must be more than 0, got ${show(value)}` });
+    const message = `must be more than 0, got ${show(value)}`;
+    context.issues.push({ code: 'custom', message, input: value });
     return z.NEVER;
-  });
+  }),
+);
 
 function explainCores({ input }: { readonly input?: unknown }): string {
   return `expected a number of cores such as 1.5, or a share such as "150%", got ${show(input)}`;
 }
 
-const positiveCount = z.int().min(1);
-const positiveSize = field.size.refine((size) => size > 0, 'must be more than 0');
-const longEnoughTime = field.duration.refine((ms) => ms >= 100, 'must be at least 100ms');
+const positiveCount = z.int().check(z.minimum(1));
+const positiveSize = field.size.check(z.refine((size) => size > 0, 'must be more than 0'));
+const longEnoughTime = field.duration.check(z.refine((ms) => ms >= 100, 'must be at least 100ms'));
 
-const cpuWindow = field.duration
-  .refine((ms) => ms >= 1_000, 'must be at least 1s')
-  .optional()
-  .describe('The time over which cpu counts, as a mean. Default: "30s".');
+const cpuWindow = field.optional(
+  'The time over which cpu counts, as a mean. Default: "30s".',
+  field.duration.check(z.refine((ms) => ms >= 1_000, 'must be at least 1s')),
+);
 
 /** The schema of `limits` of a service. */
 export const serviceLimits = z
   .strictObject({
-    processes: positiveCount.optional().describe('Most processes that may be alive at once.'),
-    memory: positiveSize
-      .optional()
-      .describe(
-        'Most memory of all its processes: "512MB", "2GB", or bytes. Shared memory counts once, where the system tells.',
-      ),
-    cpu: cores
-      .optional()
-      .describe('Most processor time over `cpuWindow`, in cores: 1.5, or "150%" of one.'),
+    processes: field.optional('Most processes that may be alive at once.', positiveCount),
+    memory: field.optional(
+      'Most memory of all its processes: "512MB", "2GB", or bytes. Shared memory counts once, where the system tells.',
+      positiveSize,
+    ),
+    cpu: field.optional(
+      'Most processor time over `cpuWindow`, in cores: 1.5, or "150%" of one.',
+      cores,
+    ),
     cpuWindow,
-    runtime: longEnoughTime.optional().describe('Longest life of one run: "30m", "8h".'),
-    idle: longEnoughTime
-      .optional()
-      .describe('Longest time without output and (nearly) without cpu: "10m".'),
-    openFiles: positiveCount
-      .optional()
-      .describe(
-        'Most open files of each of its processes (RLIMIT_NOFILE), from its next start on.',
-      ),
-    core: z
-      .union([z.literal('unlimited'), field.size])
-      .optional()
-      .describe(
-        'Largest core file (RLIMIT_CORE): 0, "100MB", "unlimited"; from its next start on.',
-      ),
-    action: z
-      .enum(['warn', 'stop', 'restart'])
-      .optional()
-      .describe(
-        'The action when a limit on processes, memory, cpu, runtime or idle is exceeded: a warning (default), its end, or a restart as `restart` counts them.',
-      ),
+    runtime: field.optional('Longest life of one run: "30m", "8h".', longEnoughTime),
+    idle: field.optional(
+      'Longest time without output and (nearly) without cpu: "10m".',
+      longEnoughTime,
+    ),
+    openFiles: field.optional(
+      'Most open files of each of its processes (RLIMIT_NOFILE), from its next start on.',
+      positiveCount,
+    ),
+    core: field.optional(
+      'Largest core file (RLIMIT_CORE): 0, "100MB", "unlimited"; from its next start on.',
+      z.union([z.literal('unlimited'), field.size]),
+    ),
+    action: field.optional(
+      'The action when a limit on processes, memory, cpu, runtime or idle is exceeded: a warning (default), its end, or a restart as `restart` counts them.',
+      z.enum(['warn', 'stop', 'restart']),
+    ),
   })
-  .superRefine((limits, context) => {
-    const goesWith = (key: keyof typeof limits, keys: readonly (keyof typeof limits)[]): void => {
-      if (limits[key] === undefined || keys.some((one) => limits[one] !== undefined)) return;
-      const message = `says nothing without a limit: give ${inWords(keys)}`;
-      context.addIssue({ code: 'custom', message, path: [key] });
-    };
-    goesWith('action', LIMIT_KINDS);
-    goesWith('cpuWindow', ['cpu']);
-  });
+  .check(
+    z.superRefine((limits, context) => {
+      const goesWith = (key: keyof typeof limits, keys: readonly (keyof typeof limits)[]): void => {
+        if (limits[key] === undefined || keys.some((one) => limits[one] !== undefined)) return;
+        const message = `says nothing without a limit: give ${inWords(keys)}`;
+        context.addIssue({ code: 'custom', message, path: [key] });
+      };
+      goesWith('action', LIMIT_KINDS);
+      goesWith('cpuWindow', ['cpu']);
+    }),
+  );
 
-function limitOrOff<Schema extends z.ZodType>(schema: Schema) {
+function limitOrOff<Schema extends z.ZodMiniType>(schema: Schema) {
   return z.union([z.literal('off'), schema], {
     error: ({ input }) => `expected a limit, or "off", got ${show(input)}`,
   });
@@ -91,39 +91,44 @@ export const projectLimits = z.union(
     z.literal('off'),
     z
       .strictObject({
-        processes: limitOrOff(positiveCount)
-          .optional()
-          .describe('Most processes of all services together. Default: a warning at 100; "off".'),
-        memory: limitOrOff(positiveSize)
-          .optional()
-          .describe('Most memory of all services together. Default: a warning at "8GB"; "off".'),
-        cpu: cores
-          .optional()
-          .describe('Most processor time of all services together, in cores. Default: none.'),
+        processes: field.optional(
+          'Most processes of all services together. Default: a warning at 100; "off".',
+          limitOrOff(positiveCount),
+        ),
+        memory: field.optional(
+          'Most memory of all services together. Default: a warning at "8GB"; "off".',
+          limitOrOff(positiveSize),
+        ),
+        cpu: field.optional(
+          'Most processor time of all services together, in cores. Default: none.',
+          cores,
+        ),
         cpuWindow,
-        action: z
-          .enum(['warn', 'stop'], {
+        action: field.optional(
+          'The action when a limit that is given here is exceeded: a warning (default), or the end of everything.',
+          z.enum(['warn', 'stop'], {
             error: ({ input }) =>
               input === 'restart'
                 ? 'a project cannot be restarted: give "warn" or "stop" here, and "restart" with the limits of a service'
                 : `expected "warn" or "stop", got ${show(input)}`,
-          })
-          .optional()
-          .describe(
-            'The action when a limit that is given here is exceeded: a warning (default), or the end of everything.',
-          ),
+          }),
+        ),
       })
-      .superRefine(({ processes, memory, cpu, cpuWindow: window, action }, context) => {
-        const given = [processes, memory, cpu].filter((one) => one !== undefined && one !== 'off');
-        if (action !== undefined && given.length === 0) {
-          const message = 'says nothing without a limit: give processes, memory or cpu';
-          context.addIssue({ code: 'custom', message, path: ['action'] });
-        }
-        if (window !== undefined && cpu === undefined) {
-          const message = 'says nothing without a limit: give cpu';
-          context.addIssue({ code: 'custom', message, path: ['cpuWindow'] });
-        }
-      }),
+      .check(
+        z.superRefine(({ processes, memory, cpu, cpuWindow: window, action }, context) => {
+          const given = [processes, memory, cpu].filter(
+            (one) => one !== undefined && one !== 'off',
+          );
+          if (action !== undefined && given.length === 0) {
+            const message = 'says nothing without a limit: give processes, memory or cpu';
+            context.addIssue({ code: 'custom', message, path: ['action'] });
+          }
+          if (window !== undefined && cpu === undefined) {
+            const message = 'says nothing without a limit: give cpu';
+            context.addIssue({ code: 'custom', message, path: ['cpuWindow'] });
+          }
+        }),
+      ),
   ],
   { error: ({ input }) => `expected an object of limits, or "off", got ${show(input)}` },
 );

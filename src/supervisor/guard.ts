@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, realpathSync } from 'node:fs';
-import { constants as osConstants } from 'node:os';
-import { basename, join } from 'node:path';
+import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { findSleep } from '../client/guard-program.ts';
 import { GUARDED, READY_FD, SPAWNED, SUPERVISOR_FLAGS } from '../client/protocol.ts';
 import { inWords } from '../errors.ts';
 import { OF_SUPERVISOR } from '../ownership/cookie.ts';
@@ -17,6 +18,8 @@ import { closeInheritedFiles } from '../services/launch/inherited-files.ts';
  * environment cannot be found. A guard becomes a child subreaper, and goes on as `sleep`: less than 2 MB that do
  * nothing and can hardly fail. It ends when its supervisor ends and leaves nothing, or with the next stop. Without
  * native calls or `sleep`, a supervisor has no guard.
+ *
+ * Where there is Perl, it becomes the guard instead, because it boots in 2 ms (`client/guard-program.ts`).
  */
 async function main(root: string, args: readonly string[]): Promise<void> {
   if (!args.includes(SPAWNED)) spawnSupervisor(args);
@@ -35,9 +38,9 @@ async function main(root: string, args: readonly string[]): Promise<void> {
   // This environment has the cookie of a guard, from the command that started us.
   const env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
   // The kernel reaps its children.
-  const ignored = [osConstants.signals.SIGCHLD];
+  const ignored = [constants.signals.SIGCHLD];
   // Node has marked its three standard files to be closed by execve(2).
-  const why = native.become(sleep, [nameFor(sleep), FOR_EVER], env, ignored, []);
+  const why = native.become(sleep.program, sleep.argv, env, ignored, []);
   process.stderr.write(`there is no guard: ${why}\n`);
 }
 
@@ -53,29 +56,6 @@ function spawnSupervisor(args: readonly string[]): void {
   closeSync(READY_FD);
   child.on('error', (error) => process.stderr.write(`starting the supervisor: ${error.message}\n`));
   child.unref();
-}
-
-/** The longest time that every `sleep` understands, in seconds: 68 years. */
-const FOR_EVER = '2147483647';
-
-/** Finds `sleep`, but not in PATH, where a project may have put a program of the same name. */
-function findSleep(): string | null {
-  const places = ['/bin/sleep', '/usr/bin/sleep', '/run/current-system/sw/bin/sleep'];
-  return places.find(isExecutable) ?? null;
-}
-
-/** Chooses argv[0], which `ps` shows. BusyBox is many programs in one and needs argv[0] to know which. */
-function nameFor(sleep: string): string {
-  return basename(realpathSync(sleep)) === 'sleep' ? 'devctl-guard' : 'sleep';
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const args = process.argv.slice(2);

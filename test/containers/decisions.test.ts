@@ -66,7 +66,7 @@ networks: {back: !reset null}
 `;
     const { services, networks } = model(SHOP, over);
     expect([...services.keys()]).toEqual(['db', 'job']);
-    expect(networks).toEqual([]);
+    expect([...networks.keys()]).toEqual(['outside']);
     expect(services.get('db')).toMatchObject({
       containerName: null,
       hostPorts: ['5433'],
@@ -78,11 +78,23 @@ networks: {back: !reset null}
 
   test('services, networks and volumes of a file', () => {
     const { services, version, name, networks, volumes } = model(SHOP);
-    expect({ version, name, networks, volumes }).toEqual({
+    const things = [networks, volumes].map((all) =>
+      [...all].map(([thing, { isExternal }]) => [thing, isExternal]),
+    );
+    expect({ version, name, things }).toEqual({
       version: '3.8',
       name: null,
-      networks: ['default', 'back'],
-      volumes: ['data'],
+      things: [
+        [
+          ['default', false],
+          ['back', false],
+          ['outside', true],
+        ],
+        [
+          ['data', false],
+          ['old', true],
+        ],
+      ],
     });
     expect(services.get('db')).toEqual({
       name: 'db',
@@ -114,8 +126,8 @@ networks: {back: !reset null}
 
   test('no label is put on a network that compose does not make', () => {
     const outside = 'services: {a: {image: x}}\nnetworks: {default: {external: true}}';
-    expect(model(outside).networks).toEqual([]);
-    expect(model('services: {a: {network_mode: host}}').networks).toEqual([]);
+    expect([...model(outside).networks.values()]).toMatchObject([{ isExternal: true }]);
+    expect(model('services: {a: {network_mode: host}}').networks.size).toBe(0);
   });
 
   test.each([
@@ -143,12 +155,52 @@ describe('the override file', () => {
     expect(JSON.parse(overrideText(model(SHOP), labels))).toEqual({
       version: '3.8',
       services: { db: { labels }, cache: { labels }, job: { labels } },
-      networks: { default: { labels }, back: { labels } },
-      volumes: { data: { labels } },
+      networks: { default: { labels }, back: { labels }, outside: { external: true } },
+      volumes: { data: { labels }, old: { external: { name: 'x' } } },
     });
     expect(JSON.parse(overrideText(model('services: {a: {network_mode: none}}'), labels))).toEqual({
       services: { a: { labels } },
     });
+  });
+
+  const things = (files: readonly string[], labels: Record<string, string> = { a: 'b' }) => {
+    const { networks, volumes } = JSON.parse(overrideText(model(...files), labels));
+    return { ...networks, ...volumes };
+  };
+
+  test('repeats how a network and a volume are defined, because compose 1.29 takes the last file alone', () => {
+    const file = `
+services: {a: {image: x}}
+networks: {back: {internal: yes, driver_opts: {com.docker.network.bridge.name: br0}}}
+volumes: {data: {name: "\${NAME}-data", external: no, labels: [kept=1=2, bare]}, old: {labels: {kept: 3}}}
+`;
+    expect(things([file])).toEqual({
+      default: { labels: { a: 'b' } },
+      back: {
+        internal: true,
+        driver_opts: { 'com.docker.network.bridge.name': 'br0' },
+        labels: { a: 'b' },
+      },
+      data: { name: '\u0024{NAME}-data', labels: { kept: '1=2', bare: '', a: 'b' } },
+      old: { labels: { kept: 3, a: 'b' } },
+    });
+  });
+
+  test('a network that an earlier file calls external stays external, without a label', () => {
+    const base =
+      'services: {a: {network_mode: none}}\nnetworks: {out: {external: true, name: theirs}}';
+    const over = 'networks: {out: {driver: bridge}}';
+    expect(things([base, over])).toEqual({ out: { external: true, name: 'theirs' } });
+    for (const own of ['{out: !override {}}', '{out: {external: !reset null, name: !reset null}}'])
+      expect(things([base, `networks: ${own}`])).toEqual({ out: { labels: { a: 'b' } } });
+    expect(things([base.replace('true', '"\u0024{NONE:-false}"')])).toEqual({
+      out: { name: 'theirs', labels: { a: 'b' } },
+    });
+  });
+
+  test('a dollar of a path is no variable of compose', () => {
+    const file = 'services: {a: {network_mode: none}}\nvolumes: {data: }';
+    expect(things([file], { root: '/a$b' })).toEqual({ data: { labels: { root: '/a$$b' } } });
   });
 });
 

@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, test as everyTest, expect } from 'vitest';
 import type { ContainersRecord } from '../../src/containers/record.ts';
+import { killWithEngine } from '../support/containers-killed-engine.ts';
 import { devctlWith, startDevctl } from '../support/devctl.ts';
 import { type DockerEngine, IMAGE, startEngine, whyNoEngine } from '../support/docker-engine.ts';
 import { service } from '../support/services.ts';
@@ -58,6 +59,11 @@ describe.runIf(why === null)('containers of a real Docker engine', () => {
       .docker('network', 'ls', '-q', '--filter', 'label=devctl.project')
       .split('\n')
       .filter(Boolean);
+  const volumes = () => engine.docker('volume', 'ls', '-q').split('\n').filter(Boolean);
+  /** Volumes of an earlier test would make "shop" the name of another project. */
+  const removeVolumes = () => {
+    if (volumes().length > 0) engine.docker('volume', 'rm', ...volumes());
+  };
   const record = (project: TemporaryProject): ContainersRecord | null => {
     const path = project.file('.pids/containers.json');
     return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as ContainersRecord) : null;
@@ -229,6 +235,150 @@ describe.runIf(why === null)('containers of a real Docker engine', () => {
       expect(await run(project, 'stop', '--volumes')).toMatchObject({ exitCode: 0 });
       expect(await inCopy('stop', '--volumes')).toMatchObject({ exitCode: 0 });
       expect(engine.containers()).toEqual([]);
+    },
+  );
+
+  fullTest(
+    'two worktrees run side by side; with a fixed name or host port the second is refused before anything is made',
+    async () => {
+      removeVolumes();
+      await using project = await shop(PORTLESS);
+      project.write('.gitignore', '.pids\n');
+      const git = (...args: readonly string[]) =>
+        execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', ...args], {
+          cwd: project.root,
+          stdio: 'pipe',
+        });
+      git('init', '-q');
+      git('add', '-A');
+      git('commit', '-q', '-m', 'shop');
+      const tree = join(dirname(project.root), 'tree', 'shop');
+      git('worktree', 'add', '-q', tree);
+      const second = { ...project, root: tree, file: (name: string) => join(tree, name) };
+      const main = (...args: readonly string[]) => run(project, ...args);
+      const linked = (...args: readonly string[]) => run(second, ...args);
+      const onEngine = () =>
+        [
+          ['ps', '-a', '--format', '{{.ID}} {{.Status}}'],
+          ['network', 'ls'],
+          ['volume', 'ls'],
+        ]
+          .map((words) => engine.docker(...words).replaceAll(/Up .*/g, 'Up'))
+          .join('');
+
+      for (const [compose, held] of [
+        [PORTLESS.replace('  db:\n', '  db:\n    container_name: the-db\n'), 'name the-db'],
+        [COMPOSE, 'port 18432'],
+      ] as const) {
+        for (const folder of [project, second]) writeFileSync(folder.file('compose.yaml'), compose);
+        expect(await main('start')).toMatchObject({ exitCode: 0 });
+        const before = onEngine();
+        const refused = await linked('start');
+        expect(refused, refused.stderr).toMatchObject({ exitCode: 5 });
+        // It says so once.
+        expect(refused.stderr.includes('its volumes are new')).toBe(held === 'name the-db');
+        const holder = held.startsWith('name') ? 'the-db' : 'shop_db_1';
+        expect(refused.stderr).toContain(`db: the ${held}`.replace('the port', 'port'));
+        expect(refused.stderr).toContain(`is held by the container ${holder} (`);
+        expect(onEngine()).toBe(before);
+        expect(existsSync(second.file('.pids/containers.json'))).toBe(false);
+        expect(project.oracle.processes()).toHaveLength(1);
+        expect(await linked('stop')).toMatchObject({ exitCode: 0 });
+        expect(onEngine()).toBe(before);
+        expect(await main('stop')).toMatchObject({ exitCode: 0 });
+      }
+
+      for (const folder of [project, second]) writeFileSync(folder.file('compose.yaml'), PORTLESS);
+      for (const [first, other] of [
+        [main, linked],
+        [linked, main],
+      ] as const) {
+        const ids: (readonly string[])[] = [];
+        for (const start of [first, other]) {
+          const { exitCode, stderr } = await start('start');
+          expect(exitCode, stderr).toBe(0);
+          ids.push(engine.containers().filter((id) => !ids.flat().includes(id)));
+        }
+        expect(ids.map(({ length }) => length)).toEqual([2, 2]);
+        expect(await first('stop')).toMatchObject({ exitCode: 0 });
+        expect([...engine.containers()].sort()).toEqual([...(ids[1] ?? [])].sort());
+        expect(networks()).toHaveLength(1);
+        expect(await other('stop')).toMatchObject({ exitCode: 0 });
+        expect([engine.containers(), networks()]).toEqual([[], []]);
+      }
+      expect(volumes()).toEqual(
+        expect.arrayContaining(['shop_dbdata', expect.stringMatching(/^shop-[0-9a-f]{6}_dbdata$/)]),
+      );
+      for (const stop of [main, linked])
+        expect(await stop('stop', '--volumes')).toMatchObject({ exitCode: 0 });
+      expect(volumes()).toEqual([]);
+      expect(project.oracle.everything()).toEqual([]);
+    },
+  );
+
+  fullTest('the engine of the start is asked, wherever DOCKER_HOST leads by then', async () => {
+    await using other = await startEngine();
+    await using project = await shop(PORTLESS);
+    expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
+    const env = { ...engine.env, DOCKER_HOST: other.env.DOCKER_HOST ?? '' };
+    const elsewhere = (...args: readonly string[]) => devctlWith(project, { env }, ...args);
+    expect((await elsewhere('status')).stdout).toMatch(/\ndb +healthy/);
+    // A start does not scatter them over two engines either.
+    expect(await elsewhere('start')).toMatchObject({ exitCode: 0 });
+    expect(other.containers()).toEqual([]);
+    const stop = await elsewhere('stop');
+    expect(stop, stop.stdout).toMatchObject({ exitCode: 0 });
+    expect([engine.containers(), networks()]).toEqual([[], []]);
+    expect(await run(project, 'stop', '--volumes')).toMatchObject({ exitCode: 0 });
+  });
+
+  fullTest(
+    'a volume and a network keep their own names and options; what is external is never removed',
+    async () => {
+      removeVolumes();
+      const base = `${PORTLESS.replace('volumes: {dbdata: {}}', '')}
+networks:
+  default: {name: own-net, internal: yes}
+  outside: {external: true, name: theirs}
+volumes: {dbdata: {name: own-data, labels: [mine=1]}, old: {external: true}}
+`;
+      const over = `
+version: "3.8"
+services: {cache: {networks: [outside], volumes: [old:/old]}}
+networks: {outside: {}}
+`;
+      await using project = await shop(base, {
+        ...MANIFEST,
+        containers: { ...MANIFEST.containers, file: ['compose.yaml', 'over.yaml'] },
+      });
+      project.write('over.yaml', over);
+      engine.docker('network', 'create', 'theirs');
+      engine.docker('volume', 'create', 'old');
+      const start = await run(project, 'start');
+      expect(start, start.stderr).toMatchObject({ exitCode: 0 });
+      const names = (kind: string) =>
+        engine.docker(kind, 'ls', '--format', '{{.Name}}').split('\n').filter(Boolean).sort();
+      expect(names('network')).toEqual(['bridge', 'host', 'none', 'own-net', 'theirs']);
+      expect(engine.docker('network', 'inspect', '-f', '{{.Internal}}', 'own-net')).toBe('true\n');
+      expect(names('volume')).toEqual(['old', 'own-data']);
+      expect(engine.docker('volume', 'inspect', '-f', '{{.Labels.mine}}', 'own-data')).toBe('1\n');
+      const stop = await run(project, 'stop', '--force', '--volumes');
+      expect(stop, stop.stdout).toMatchObject({ exitCode: 0 });
+      expect(names('network')).toEqual(['bridge', 'host', 'none', 'theirs']);
+      expect(names('volume')).toEqual(['old']);
+      engine.docker('network', 'rm', 'theirs');
+      engine.docker('volume', 'rm', 'old');
+    },
+  );
+
+  fullTest(
+    'devctl is killed wherever it speaks with the engine: one stop leaves nothing of ours, and all that is not',
+    { timeout: 1_800_000 },
+    async () => {
+      const { failures, missed, kills } = await killWithEngine(engine);
+      expect(failures.join('\n\n')).toBe('');
+      expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(Math.ceil(kills.length / 10));
+      expect([engine.containers(), networks()]).toEqual([[], []]);
     },
   );
 });

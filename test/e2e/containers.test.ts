@@ -367,6 +367,44 @@ describe('containers, with a docker that is a stand-in', () => {
     expect(await run('stop')).toMatchObject({ exitCode: 0 });
   });
 
+  fullTest.each(['stop', 'rm'])('a refused docker %s is tried twice, no more', async (command) => {
+    const { project, docker, run } = await shop({ services: ['db'] });
+    await using _project = project;
+    const asked = () => docker.state().asked.filter((line) => line.startsWith(`${command} `));
+    for (const [failures, exitCode] of [
+      [undefined, 4],
+      [1, 0],
+    ] as const) {
+      expect(await run('start')).toMatchObject({ exitCode: 0 });
+      docker.set({ fails: `${command} `, failures, asked: [] });
+      const stop = await run('stop');
+      expect(stop, stop.stdout).toMatchObject({ exitCode });
+      expect(asked()).toHaveLength(2);
+      expect(names(docker.state())).toEqual(exitCode === 0 ? [] : ['db']);
+      docker.set({ fails: undefined });
+    }
+    expect(project.oracle.everything()).toEqual([]);
+  });
+
+  fullTest('a container that comes up during a stop is named, and is exit code 4', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    await run('start');
+    docker.set({ returns: 'db' });
+    const stop = await run('stop', '--json');
+    expect(stop).toMatchObject({ exitCode: 4 });
+    const { containers } = JSON.parse(stop.stdout) as StopReport;
+    const [there] = docker.state().containers;
+    const left = containers?.containers.filter(({ outcome }) => outcome === 'left');
+    expect(left).toMatchObject([
+      { service: 'db', id: there?.Id, why: 'the engine has it as running' },
+    ]);
+    expect(existsSync(record(project))).toBe(true);
+    docker.set({ returns: undefined });
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    expect(docker.state().containers).toEqual([]);
+  });
+
   fullTest('the containers alone: start, status, restart, stop', async () => {
     const { project, docker, run } = await shop();
     await using _project = project;

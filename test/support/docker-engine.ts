@@ -61,16 +61,20 @@ export async function startEngine(): Promise<DockerEngine> {
     });
   const answers = (): boolean =>
     spawnSync('docker', ['version'], { env: { ...process.env, ...env } }).status === 0;
-  const start = async (): Promise<void> => {
+  const begin = (): void => {
     rmSync(join(folder, 'dockerd.pid'), { force: true });
-    daemon = spawn(
-      'unshare',
-      ['--net', '--mount', '--', 'sh', '-c', commandLine(folder, socket, group)],
-      {
-        stdio: 'ignore',
-      },
-    );
-    await until(answers, () => readFileSync(join(folder, 'log'), 'utf8').slice(-2_000));
+    const words = ['--net', '--mount', '--', 'sh', '-c', commandLine(folder, socket, group)];
+    daemon = spawn('unshare', words, { stdio: 'ignore' });
+  };
+  const start = async (): Promise<void> => {
+    begin();
+    const isUp = (): boolean => {
+      if (answers()) return true;
+      // On a busy machine its containerd takes longer than the 15 s that dockerd gives it.
+      if (daemon?.exitCode !== null) begin();
+      return false;
+    };
+    await until(isUp, () => readFileSync(join(folder, 'log'), 'utf8').slice(-2_000));
   };
   const ended = (one: ChildProcess | null): Promise<unknown> =>
     until(() => one === null || one.exitCode !== null || one.signalCode !== null);

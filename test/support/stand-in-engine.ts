@@ -32,6 +32,10 @@ export interface StandInState {
   mode?: 'silent' | 'down' | 'denied' | undefined;
   /** Words of a command that fails. */
   fails?: string | undefined;
+  /** How often it still fails; undefined: always. */
+  failures?: number | undefined;
+  /** A compose service whose container comes up again, as another one, whenever it is removed. */
+  returns?: string | undefined;
   /** Words of a command that is carried out and never ends. */
   hangs?: string | undefined;
   /** True: compose ends after it has made containers, as one that is killed. */
@@ -61,8 +65,10 @@ export function answerOf(state: StandInState, args: readonly string[]): StandInR
     return fail('Got permission denied while trying to connect to the Docker daemon socket');
   if (state.mode === 'down')
     return fail('Cannot connect to the Docker daemon. Is the docker daemon running?');
-  if (state.fails && line.includes(state.fails))
+  if (state.fails && line.includes(state.fails) && state.failures !== 0) {
+    if (state.failures !== undefined) state.failures -= 1;
     return fail(`Error response from daemon: ${state.fails}`);
+  }
   const reply = carryOut(state, args);
   return state.hangs && line.includes(state.hangs) ? null : reply;
 }
@@ -82,9 +88,17 @@ function carryOut(state: StandInState, args: readonly string[]): StandInReply {
       for (const one of state.containers.filter(isNamed))
         one.State = { ...one.State, Status: 'exited', ExitCode: 137, Pid: 0 };
       return DONE;
-    case 'rm':
-      state.containers = state.containers.filter((one) => !isNamed(one));
+    case 'rm': {
+      const named = state.containers.filter(isNamed);
+      if (!args.includes('-f') && named.some(isUp))
+        return fail('Error response from daemon: You cannot remove a running container');
+      const back = named.filter(({ Name }) => Name.endsWith(`_${state.returns}_1`));
+      state.containers = [
+        ...state.containers.filter((one) => !isNamed(one)),
+        ...back.map((one) => ({ ...one, Id: newId(one.Name), State: running() })),
+      ];
       return DONE;
+    }
     case 'network':
       return things(state, 'networks', sub, args);
     case 'volume':
@@ -172,7 +186,16 @@ function running(): object {
   return { Status: 'running', ExitCode: 0, Pid: 1, StartedAt: new Date().toISOString() };
 }
 
-/** Its id begins with its name in hex, so that a test can tell which one a command line names. */
+/** Makes an id that begins with the name in hex, so that a test can tell which container a command line names. */
+function newId(name: string): string {
+  const random = Math.random().toString(16).slice(2, 14);
+  return `${Buffer.from(name).toString('hex').slice(0, 52)}${random}`.padEnd(64, '0');
+}
+
+function isUp({ State }: StandInContainer): boolean {
+  return Reflect.get(State, 'Status') === 'running';
+}
+
 function newContainer(
   state: StandInState,
   project: string,
@@ -181,7 +204,7 @@ function newContainer(
 ): StandInContainer {
   const name = `${project}_${service}_1`;
   return {
-    Id: Buffer.from(`${name}${Math.random()}`).toString('hex').padEnd(64, '0').slice(0, 64),
+    Id: newId(name),
     Name: `/${name}`,
     Created: new Date().toISOString(),
     State: { ...running(), ...state.becomes?.[service] },

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import * as field from '../fields.ts';
 import type { ManifestPlace } from '../locate.ts';
 import { type Problem, problem, show } from '../problem.ts';
@@ -8,48 +8,41 @@ import { entriesOf, itemsOf, keyPositionOf, scalarOf, type Tree, valueAt } from 
 
 const DEFAULT_TIMEOUT_MS = 600_000;
 
-const names = z.array(z.string().min(1, 'must not be empty'));
+const names = z.array(z.string().check(z.minLength(1, 'must not be empty')));
 
 /** The schema of `containers`. */
 export const containersSchema = z.strictObject({
-  file: field.envFile
-    .optional()
-    .describe(
-      'The compose file or files, relative to the manifest. Default: compose.yaml, compose.yml, docker-compose.yml or docker-compose.yaml beside it, and its .override file.',
-    ),
-  services: names
-    .optional()
-    .describe('The compose services to start, with what they depend on. Default: all.'),
-  command: field.command
-    .optional()
-    .describe(
-      'The compose program. Default: "docker compose", or else "docker-compose". Podman is refused.',
-    ),
-  profiles: names.optional().describe("Compose's profiles."),
-  required: z
-    .boolean()
-    .optional()
-    .describe(
-      'Whether a start fails where the containers cannot be started. Default: true. false: says why, and starts the services.',
-    ),
-  timeout: field.duration
-    .optional()
-    .describe(
-      'How long they may take to be up and healthy, with pulls and builds: "10m" (default).',
-    ),
-  adopt: z
-    .enum(['refuse', 'use'])
-    .optional()
-    .describe(
-      'The answer where somebody else has started the compose project: "refuse" (default): exit code 5. "use": the services use those containers, and devctl never stops them.',
-    ),
-  project: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9_-]*$/, 'use lower case letters, digits, "-" and "_"')
-    .optional()
-    .describe(
-      "The name of the compose project. Default: COMPOSE_PROJECT_NAME, or compose's own name; in a worktree and in a copy with a part of its own.",
-    ),
+  file: field.optional(
+    'The compose file or files, relative to the manifest. Default: compose.yaml, compose.yml, docker-compose.yml or docker-compose.yaml beside it, and its .override file.',
+    field.envFile,
+  ),
+  services: field.optional(
+    'The compose services to start, with what they depend on. Default: all.',
+    names,
+  ),
+  command: field.optional(
+    'The compose program. Default: "docker compose", or else "docker-compose". Podman is refused.',
+    field.command,
+  ),
+  profiles: field.optional("Compose's profiles.", names),
+  required: field.optional(
+    'Whether a start fails where the containers cannot be started. Default: true. false: says why, and starts the services.',
+    z.boolean(),
+  ),
+  timeout: field.optional(
+    'How long they may take to be up and healthy, with pulls and builds: "10m" (default).',
+    field.duration,
+  ),
+  adopt: field.optional(
+    'The answer where somebody else has started the compose project: "refuse" (default): exit code 5. "use": the services use those containers, and devctl never stops them.',
+    z.enum(['refuse', 'use']),
+  ),
+  project: field.optional(
+    "The name of the compose project. Default: COMPOSE_PROJECT_NAME, or compose's own name; in a worktree and in a copy with a part of its own.",
+    z
+      .string()
+      .check(z.regex(/^[a-z0-9][a-z0-9_-]*$/, 'use lower case letters, digits, "-" and "_"')),
+  ),
 });
 
 type ContainersKey = z.output<typeof containersSchema>;

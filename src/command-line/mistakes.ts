@@ -1,0 +1,67 @@
+import { editDistance } from '../manifest/nearest.ts';
+import { DEVCTL } from '../own-command.ts';
+import { commandOfOthers, optionOfOthers } from './other-tools.ts';
+
+/** The commands of the program with their long options, as far as a mistake needs them. */
+export interface KnownCommand {
+  readonly name: string;
+  readonly options: readonly string[];
+}
+
+/** From this length on, two edits are one mistake. */
+const LONG = 7;
+
+/**
+ * Finds the words that a mistyped one may have meant: first those that it begins, then those with the same first letter and
+ * one edit, or two in a long word. All of them are named, because a guess may start or stop something.
+ */
+export function guesses(typed: string, known: readonly string[]): readonly string[] {
+  const word = typed.slice(0, 100).toLowerCase();
+  if (word === '') return [];
+  const begun = known.filter((one) => one.startsWith(word));
+  const edits = word.length >= LONG ? 2 : 1;
+  const near = known.filter((one) => one[0] === word[0] && editDistance(word, one) <= edits);
+  return [...new Set([...begun, ...near])];
+}
+
+/** The hint for a command that does not exist. */
+export function hintForCommand(typed: string, known: readonly KnownCommand[]): string {
+  const ofOthers = commandOfOthers(typed);
+  if (ofOthers !== null) return ofOthers;
+  const names = known.map(({ name }) => name);
+  const meant = guesses(typed, names).map((name) => `${DEVCTL} ${name}`);
+  return didYouMean(meant) ?? `${DEVCTL} --help lists commands and options`;
+}
+
+/**
+ * The hint for an option that does not exist, or is used wrongly.
+ *
+ * @param typed `--tail`, `-d`; null: the mistake is none of the option's name
+ * @param command the command that it was given to; null: before any
+ */
+export function hintForOption(
+  typed: string | null,
+  command: KnownCommand | null,
+  shared: readonly string[],
+): string {
+  const list =
+    command === null
+      ? `${DEVCTL} --help lists commands and options`
+      : `${DEVCTL} ${command.name} --help lists its options`;
+  if (typed === null) return list;
+  const [flag = ''] = typed.split('=');
+  const ofOthers = optionOfOthers(flag, command?.name ?? null);
+  if (ofOthers !== null) return ofOthers;
+  const known = [...(command?.options ?? []), ...shared].map((one) => one.replace(/^--/, ''));
+  const meant = flag.startsWith('--') ? guesses(flag.slice(2), known) : [];
+  const hint = didYouMean(meant.map((name) => `--${name}`));
+  return hint === null ? list : `${hint} ${list}`;
+}
+
+function didYouMean(meant: readonly string[]): string | null {
+  if (meant.length === 0) return null;
+  const last = meant.at(-1);
+  return meant.length === 1
+    ? `Did you mean ${last}?`
+    : `Did you mean ${meant.slice(0, -1).join(', ')} or ${last}?`;
+}
