@@ -139,7 +139,10 @@ function addCommand(
 ): void {
   const { name, description, json, more, examples, load, takesCommand = false } = entry;
   const command = program.command(name).description(description).helpGroup(GROUPS[entry.group]);
-  for (const operand of entry.operands ?? []) command.argument(...operand);
+  for (const [word, text, choices] of entry.operands ?? []) {
+    const operand = new Argument(word, text);
+    command.addArgument(choices ? operand.choices(choices) : operand);
+  }
   for (const [flags, text, collectValues] of entry.options ?? []) {
     if (collectValues) command.option(flags, text, collectValues);
     else command.option(flags, text);

@@ -39,6 +39,7 @@ const EXIT_CODES = {
   usage: ExitCode.Usage,
   'start-failed': ExitCode.Failed,
   'init-failed': ExitCode.Failed,
+  'export-failed': ExitCode.Failed,
   'supervisor-failed': ExitCode.Failed,
   'records-unwritable': ExitCode.Failed,
   'records-shared': ExitCode.Usage,

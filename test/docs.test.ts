@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { repositoryRoot } from './support/paths.ts';
+import { listedTitles } from './support/titles.ts';
 import { proseOf, sentencesWithoutNoun } from './support/wording.ts';
 
 const pages = [
@@ -65,6 +66,20 @@ test('docs/troubleshooting.md quotes messages that devctl still has', () => {
   expect(quoted.length).toBeGreaterThan(15);
   const code = sources.join('\n').replaceAll(/\$\{MANIFEST_NAME\}/g, '.devctl.json');
   expect(quoted.filter((text) => !code.includes(text))).toEqual([]);
+});
+
+test('docs/founding-plan.md names tests that exist', () => {
+  const named = [...read('docs/founding-plan.md').matchAll(/`(test\/\S+) › ([^`\n]+)`/g)];
+  expect(named.length).toBeGreaterThan(40);
+  const all = listedTitles();
+  const missing = named.flatMap(([, file = '', title = '']) =>
+    Object.values(all[file] ?? {})
+      .flat()
+      .includes(title)
+      ? []
+      : [`${file} › ${title}`],
+  );
+  expect(missing).toEqual([]);
 });
 
 test('the README stays short, and its index leads to every page', () => {

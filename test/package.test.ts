@@ -22,6 +22,7 @@ const BESIDE_DIST = [
   'docs/compared.md',
   'docs/containers.md',
   'docs/environment.md',
+  'docs/export.md',
   'docs/getting-started.md',
   'docs/graceful-shutdown.md',
   'docs/how-stop-decides.md',

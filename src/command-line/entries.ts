@@ -16,7 +16,11 @@ export interface CommandEntry {
   /** The exit codes with their meaning for this command, a line each. 2 is wrong usage everywhere. */
   readonly exits: readonly string[];
   readonly description: string;
-  readonly operands?: readonly (readonly [name: string, description: string])[];
+  readonly operands?: readonly (readonly [
+    name: string,
+    description: string,
+    choices?: readonly string[],
+  ])[];
   readonly options?: readonly (readonly [
     flags: string,
     description: string,
@@ -392,6 +396,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     json: 'print the findings as JSON',
     examples: ['check', 'check --config other.json'],
     load: async () => (await import('../commands/check.ts')).checkCommand,
+  },
+  {
+    name: 'export',
+    group: 'setUp',
+    page: 'export',
+    exits: ['0 printed or written', '1 a file is there already'],
+    description: 'print the services as units of systemd or as a Procfile; start nothing',
+    operands: [['<format>', 'the other program', ['systemd', 'procfile']]],
+    options: [
+      ['--output <folder>', 'write files there; none that is there already'],
+      ['--force', 'with --output: overwrite'],
+    ],
+    json: 'print the files and what they leave out as JSON',
+    examples: ['export systemd --output ~/.config/systemd/user', 'export procfile > Procfile'],
+    load: async () => (await import('../commands/manifests/export.ts')).exportCommand,
   },
   {
     name: 'doctor',

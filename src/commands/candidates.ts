@@ -100,7 +100,7 @@ function others(
 }
 
 function takesPath({ value }: OptionModel): boolean {
-  return value === 'file' || value === 'folder-or-id';
+  return value === 'file' || value === 'folder' || value === 'folder-or-id';
 }
 
 interface ParsedWords {

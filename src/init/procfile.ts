@@ -27,10 +27,13 @@ export function readProcfile(repository: Repository, file: string): Reading {
   const base = firstPort(repository, file);
   const services = lines.map(([name, command], index): ProposedService => {
     const isTask = name === 'release';
+    const { rest, cwd, hasPort, env } = exportedBefore(command);
+    const variables = { ...(hasPort ? { PORT: String(base + STEP * index) } : {}), ...env };
     return {
       name: toServiceName(name),
-      command,
-      env: { PORT: String(base + STEP * index) },
+      command: rest,
+      ...(cwd === null ? {} : { cwd }),
+      ...(Object.keys(variables).length === 0 ? {} : { env: variables }),
       ...(envFile === null ? {} : { envFile }),
       ...(isTask ? { autostart: false as const, oneShot: true as const } : {}),
       from: `${file}: ${name}`,
@@ -39,6 +42,40 @@ export function readProcfile(repository: Repository, file: string): Reading {
     };
   });
   return { ...NOTHING, services };
+}
+
+/** A word of a shell as `devctl export` writes it. */
+const WORD = /(?:[\w@%+:,./-]|'[^']*'|\\')+/;
+const FOLDER = new RegExp(`^cd (${WORD.source}) \\|\\| exit; `);
+const ASSIGNED = new RegExp(`(\\w+)=(${WORD.source})`, 'g');
+const EXPORTED = new RegExp(`^export (\\w+=${WORD.source}(?: \\w+=${WORD.source})*); `);
+const NO_PORT = 'unset PORT; ';
+
+/** Takes off a command what `devctl export procfile` has put before it: the folder, the variables, and that there is no PORT. */
+function exportedBefore(command: string) {
+  const folder = FOLDER.exec(command);
+  const inFolder = command.slice(folder?.[0].length ?? 0);
+  const hasPort = !inFolder.startsWith(NO_PORT);
+  const afterPort = hasPort ? inFolder : inFolder.slice(NO_PORT.length);
+  const exported = EXPORTED.exec(afterPort);
+  return {
+    cwd: folder?.[1] === undefined ? null : withoutQuotes(folder[1]),
+    hasPort,
+    env: Object.fromEntries(
+      [...(exported?.[1] ?? '').matchAll(ASSIGNED)].map(([, name = '', value = '']) => [
+        name,
+        withoutQuotes(value),
+      ]),
+    ),
+    rest: afterPort.slice(exported?.[0].length ?? 0),
+  };
+}
+
+function withoutQuotes(word: string): string {
+  return word.replaceAll(
+    /'([^']*)'|\\(')/g,
+    (_all, inner?: string, quote?: string) => inner ?? quote ?? '',
+  );
 }
 
 /** `.env` decides for foreman, and `bin/dev` of Rails sets the port before it runs foreman. */

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { mkdirSync, openSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { beforeAll, expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctlWith, startDevctl } from '../support/devctl.ts';
@@ -115,6 +115,85 @@ test(
     const { survivors, stop } = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '');
     expect(survivors).toEqual([]);
     expect(stop.processes.length).toBeGreaterThanOrEqual(20);
+  },
+  TIMEOUT_MS,
+);
+
+fullTest(
+  'the validation checklist of the founding plan, in its order',
+  async () => {
+    const { project, ports } = await incident();
+    await using _project = project;
+    const linesOf = (name: string) =>
+      readFileSync(project.file(`.pids/${name}`), 'utf8')
+        .trimEnd()
+        .split('\n')
+        .sort();
+
+    // 1. start creates all services successfully.
+    const started = await run(project, 'start');
+    expect(started.exitCode, started.stderr).toBe(0);
+
+    // 2. All 6+ services are running and healthy.
+    const status = await run(project, 'status', '--json');
+    expect(status.exitCode, status.stdout).toBe(0);
+    const { services, breaches, healthy } = JSON.parse(status.stdout);
+    expect(healthy).toBe(true);
+    expect(services).toHaveLength(7);
+    expect(services.map(({ state }: { state: string }) => state)).toEqual(Array(7).fill('ready'));
+
+    // 3. ps shows services in isolated process groups.
+    const leaders: readonly number[] = services.map(({ pid }: { pid: number }) => pid);
+    const columns = ['-o', 'pid=,pgid=,sid=', '-p', leaders.join()];
+    const groups = execFileSync('ps', columns, { encoding: 'utf8' }).trimEnd().split('\n');
+    expect(groups.map((line) => new Set(line.trim().split(/\s+/)).size)).toEqual(Array(7).fill(1));
+
+    // 4. services.pids contains all PIDs, and the files beside it their groups and names.
+    const named = (prefix: string) =>
+      services.map(({ name, pid }: { name: string; pid: number }) => `${prefix}${name}:${pid}`);
+    expect(linesOf('services.pids')).toEqual(leaders.map(String).sort());
+    expect(linesOf('services.pids.groups')).toEqual(named('PGID:').sort());
+    expect(linesOf('services.pids.services')).toEqual(named('').sort());
+
+    // 9. Resource usage stays below limits, while it can be seen.
+    expect(breaches).toEqual([]);
+    const usage = services.map(({ processes }: { processes: number }) => processes);
+    expect(usage.reduce((sum: number, count: number) => sum + count)).toBeLessThan(100);
+
+    // 5. stop kills all processes gracefully.
+    const stopped = await run(project, 'stop', '--json');
+    expect(stopped.exitCode, stopped.stderr).toBe(0);
+    const report = JSON.parse(stopped.stdout);
+    const killed = report.processes.filter(({ signals }: { signals: readonly string[] }) =>
+      signals.includes('SIGKILL'),
+    );
+    expect(killed).toEqual([]);
+
+    // 6. No orphaned processes remain.
+    expect(project.oracle.everything()).toEqual([]);
+
+    // 7. Can restart services without interference.
+    const again = await run(project, 'start');
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(await run(project, 'status')).toMatchObject({ exitCode: 0 });
+
+    // 8. No "Address already in use" errors.
+    const inUse = await run(project, 'logs', '--grep', 'EADDRINUSE|address already in use', '-i');
+    expect(inUse).toMatchObject({ exitCode: 0, stdout: '' });
+
+    // 10. Emergency cleanup works when needed: beside a storm, without supervisor, records and manifest.
+    startStorm(project);
+    await waitForProcesses(project, 60);
+    const supervisor = JSON.parse((await run(project, 'status', '--json')).stdout).supervisor.pid;
+    process.kill(supervisor, 'SIGKILL');
+    rmSync(project.file('.pids'), { recursive: true });
+    rmSync(project.file('.devctl.json'));
+    const forced = await run(project, 'stop', '--force', '--json');
+    expect(forced.exitCode, forced.stderr).toBe(0);
+    expect(JSON.parse(forced.stdout).survivors).toEqual([]);
+    const left = project.oracle.processes().map(({ pid, argv }) => `${pid} ${argv.join(' ')}`);
+    expect(left).toEqual([]);
+    for (const port of ports) expect(await canBind(port)).toBe(true);
   },
   TIMEOUT_MS,
 );

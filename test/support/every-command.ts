@@ -21,6 +21,7 @@ const EVERY_COMMAND: readonly (readonly [
   ['reads', 'logs'],
   ['reads', 'report'],
   ['reads', 'check'],
+  ['reads', 'export', 'procfile'],
   ['reads', 'doctor'],
 ];
 
