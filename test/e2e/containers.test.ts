@@ -485,6 +485,22 @@ describe('containers, with a docker that is a stand-in', () => {
     expect(docker.state().containers).toEqual([]);
   });
 
+  fullTest('an engine that goes away during a stop without records is exit code 4', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    await run('start', '--containers');
+    rmSync(record(project));
+    docker.onRemoved = () => docker.set({ mode: 'down' });
+    const env = { ...docker.env, XDG_STATE_HOME: project.file('state') };
+    const stop = await devctlWith(project, { env }, 'stop');
+    expect(stop).toMatchObject({ exitCode: 4 });
+    expect(stop.stdout).toContain('container db (');
+    expect(stop.stdout).toContain('✗ networks: not known, no Docker engine answers');
+    docker.set({ mode: undefined });
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    expect([docker.state().containers, docker.state().networks]).toEqual([[], []]);
+  });
+
   fullTest(
     'a damaged record says that there were containers; that of another manifest is left alone',
     async () => {
