@@ -24,9 +24,9 @@ export type { StartedService } from './client/started-service.ts';
 export { DevctlError, type ErrorCode, ExitCode } from './errors.ts';
 export type { StartResult } from './operations/start/result.ts';
 export type { ServiceStatus, StatusReport } from './operations/status/report.ts';
+export type { ReportedPort } from './processes/describe.ts';
 export type {
   Proof,
-  ReportedPort,
   ReportedProcess,
   ReportedService,
   StopReport,

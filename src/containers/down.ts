@@ -3,7 +3,8 @@ import { DevctlError } from '../errors.ts';
 import { DEVCTL } from '../own-command.ts';
 import { projectCookie } from '../ownership/cookie.ts';
 import { monotonicMs } from '../processes/clock.ts';
-import { listeners, parsePort, portOf } from '../processes/ports.ts';
+import type { Host } from '../processes/host.ts';
+import type { Port } from '../processes/ports.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { RecordRead } from '../project/json-record.ts';
 import { endContainers, isRunning } from './end.ts';
@@ -12,6 +13,7 @@ import type { EngineContainer } from './inspect.ts';
 import type { ContainerMarks } from './labels.ts';
 import { rememberContainers } from './look.ts';
 import { marksOf } from './marks.ts';
+import { toPort, waitForPorts } from './ports.ts';
 import {
   type ContainersRecord,
   readContainersRecord,
@@ -47,22 +49,24 @@ const MOST_LOOKS = 5;
 /** Most looks in which the engine refuses something. */
 const MOST_FAILURES = 2;
 
-/** Time for the ports of removed containers to become free, in ms: the engine's proxies end a moment later. */
-const PORTS_MS = 2_000;
+/** Time of a forced stop that is kept for the last question, in ms: one container that goes slowly must not hide that others are gone. */
+const LAST_QUESTION_MS = 1_000;
 
 /**
  * Takes down the containers of a project: stops and removes them by their ids, removes the networks, and asks again.
  * A container with a volume that nobody has named is stopped and kept, because the next one would get an empty volume.
+ * Then it waits until the ports that they published are free.
  *
  * @returns null where the project has none, and never had any that anybody remembers
  */
 export async function stopContainers(
+  host: Pick<Host, 'snapshot'>,
   folder: ProjectFolder,
   options: ContainersDownOptions,
 ): Promise<ContainersStop | null> {
   const beganMs = monotonicMs();
   const read = readContainersRecord(folder);
-  const stop = await new ContainersDown(folder, options, read).run();
+  const stop = await new ContainersDown(host, folder, options, read).run();
   const tookMs = Math.round(monotonicMs() - beganMs);
   return stop && { ...stop, left: isSomethingLeft(stop), tookMs };
 }
@@ -71,6 +75,7 @@ type Stopped = Omit<ContainersStop, 'tookMs' | 'left'>;
 
 /** One call of `stopContainers`. */
 class ContainersDown {
+  readonly #host: Pick<Host, 'snapshot'>;
   readonly #folder: ProjectFolder;
   readonly #options: ContainersDownOptions;
   readonly #record: ContainersRecord | null;
@@ -80,24 +85,30 @@ class ContainersDown {
   readonly #engine: Engine;
   /** The outcome of each container that a look has found. */
   readonly #outcomes = new Map<string, StoppedContainer>();
-  readonly #ports = new Set<string>();
+  /** The compose service that published each port of this machine. */
+  readonly #ports = new Map<string, string>();
+  /** The time when a forced stop asks no engine any more. */
+  readonly #untilMs: number;
 
   constructor(
+    host: Pick<Host, 'snapshot'>,
     folder: ProjectFolder,
     options: ContainersDownOptions,
     read: RecordRead<ContainersRecord>,
   ) {
     const record = read.kind === 'record' ? read.record : null;
+    this.#host = host;
     this.#folder = folder;
     this.#options = options;
     this.#record = record;
     this.#isDamaged = read.kind === 'problem' && read.problem.kind !== 'foreign';
     this.#marks = marksOf(folder);
+    this.#untilMs = options.force ? monotonicMs() + FORCED_MS : Number.POSITIVE_INFINITY;
     this.#engine = new Engine({
       env: options.env,
       place: record?.engine ?? null,
       cookie: projectCookie(folder),
-      untilMs: options.force ? monotonicMs() + FORCED_MS : Number.POSITIVE_INFINITY,
+      untilMs: this.#untilMs,
       nowMs: monotonicMs,
     });
   }
@@ -121,7 +132,7 @@ class ContainersDown {
       else failure = await this.#stopAll(open);
       // One that is refused twice is refused a third time too, and each time takes its whole grace period.
       if (failure !== null) failures += 1;
-      if (failures === MOST_FAILURES) break;
+      if (failures === MOST_FAILURES || (this.#options.force && failure?.kind === 'silent')) break;
     }
     return this.#finish(failure);
   }
@@ -158,7 +169,8 @@ class ContainersDown {
   /** @returns the last thing that the engine refused */
   async #stopAll(containers: readonly EngineContainer[]): Promise<EngineFailure | null> {
     for (const container of containers) {
-      for (const port of container.ports) this.#ports.add(port);
+      const { service, name, ports } = container;
+      if (isRunning(container)) for (const port of ports) this.#ports.set(port, service ?? name);
       this.#note(container, 'left', null);
     }
     if (this.#options.force || this.#options.forced()) return this.#remove(containers, true);
@@ -177,7 +189,16 @@ class ContainersDown {
     for (const container of containers)
       if (this.#isKept(container)) this.#note(container, 'kept', KEPT);
     if (gone.length === 0) return null;
-    const answer = await this.#engine.act(['rm', ...flags, ...gone.map(({ id }) => id)]);
+    const words = ['rm', ...flags, ...gone.map(({ id }) => id)];
+    // The docker CLI prints the id of each container that is gone, also where it then waits for another one for ever.
+    const onLine = (line: string): void => {
+      const container = gone.find(({ id }) => id === line.trim());
+      if (container) this.#note(container, 'removed', null);
+    };
+    const leftMs = this.#untilMs - monotonicMs();
+    const forcedMs = Math.max(leftMs / 2, leftMs - LAST_QUESTION_MS);
+    const limitMs = this.#options.force ? forcedMs : undefined;
+    const answer = await this.#engine.act(words, { limitMs, onLine });
     return answer.kind === 'failure' ? answer.failure : null;
   }
 
@@ -198,9 +219,10 @@ class ContainersDown {
     for (const [id, one] of this.#outcomes)
       if (!there.has(id)) this.#outcomes.set(id, { ...one, outcome: 'removed', why: null });
     // Also a container that somebody has started a moment ago.
+    const refused = failure?.kind === 'silent' ? null : failure?.why;
     for (const one of after.value.filter((container) => this.#isWanted(container))) {
       if (this.#isOpen(one))
-        this.#note(one, 'left', failure?.why ?? `the engine has it as ${one.state}`);
+        this.#note(one, 'left', refused ?? `the engine has it as ${one.state}`);
       else this.#note(one, 'kept', KEPT);
     }
     // A kept container could not be started again without its network.
@@ -213,33 +235,38 @@ class ContainersDown {
         ? await removeThings(this.#engine, 'volume', this.#marks)
         : [];
     if ('kind' in volumes) return this.#unknown(volumes);
-    await this.#waitForPorts();
     const containers = [...this.#outcomes.values()];
     const stop = {
       engine: this.#engine.place?.endpoint ?? null,
       containers,
       networks,
       volumes,
-      ports: this.#engine.isRemote ? [] : [...this.#ports],
-      unknown: null,
+      ...(await this.#waitForPorts(after.value)),
     };
     this.#keepRecordQuietly(after.value, isSomethingLeft(stop));
     const isNothing = containers.length + networks.length + volumes.length === 0;
     return isNothing && this.#record === null ? null : stop;
   }
 
-  async #waitForPorts(): Promise<void> {
-    if (this.#engine.isRemote) return;
-    const ports = new Set(
-      [...this.#ports].flatMap(
-        (port) => parsePort(port.endsWith('/udp') ? port : Number(port)) ?? [],
-      ),
-    );
-    const untilMs = monotonicMs() + (this.#options.force ? PORTS_MS / 4 : PORTS_MS);
-    while (ports.size > 0 && monotonicMs() < untilMs) {
-      const held = await listeners().catch(() => []);
-      if (!held.some((one) => ports.has(portOf(one)))) return;
-      await delay(50);
+  /** The ports of a container that is there still, or again, are its own. */
+  async #waitForPorts(
+    after: readonly EngineContainer[],
+  ): Promise<Pick<ContainersStop, 'ports' | 'unknown'>> {
+    if (this.#engine.isRemote) return { ports: [], unknown: null };
+    const used = new Set(after.flatMap((one) => (isRunning(one) ? one.ports : [])));
+    const ports = new Map<Port, string>();
+    for (const [text, service] of this.#ports) {
+      const port = toPort(text);
+      if (port !== null && !used.has(text)) ports.set(port, service);
+    }
+    const { force, forced } = this.#options;
+    try {
+      const wait = { force, forced, untilMs: this.#untilMs };
+      return { ports: await waitForPorts(this.#host, ports, wait), unknown: null };
+    } catch (error) {
+      if (!(error instanceof DevctlError)) throw error;
+      const unknown = `ports ${[...ports.keys()].join(', ')}: not known, ${error.message}`;
+      return { ports: [], unknown };
     }
   }
 
@@ -272,17 +299,28 @@ class ContainersDown {
   /** Without a record nothing was ever started, unless the records are gone with it. */
   #unknown(failure: EngineFailure): Stopped | null {
     const isForgotten = this.#isDamaged || (this.#folder.id === null && failure.kind !== 'missing');
-    if (this.#record === null && !isForgotten) return null;
-    const known = this.#record?.containers.length ?? 0;
-    const count = known === 0 ? 'containers' : `${known} container${known === 1 ? '' : 's'}`;
+    if (this.#record === null && !isForgotten && this.#outcomes.size === 0) return null;
+    const containers = [...this.#outcomes.values()].map((one) =>
+      one.outcome === 'left' ? { ...one, why: one.why ?? failure.why } : one,
+    );
     return {
       engine: this.#record?.engine.endpoint ?? null,
-      containers: [...this.#outcomes.values()],
+      containers,
       networks: [],
       volumes: [],
       ports: [],
-      unknown: `${count}: not known, ${failure.why}`,
+      unknown: `${this.#unknownThings()}: not known, ${failure.why}`,
     };
+  }
+
+  #unknownThings(): string {
+    const known = [
+      ...(this.#record?.containers ?? []).map(({ id }) => id),
+      ...this.#outcomes.keys(),
+    ];
+    const open = new Set(known.filter((id) => this.#outcomes.get(id)?.outcome !== 'removed')).size;
+    if (open > 0) return `${open} container${open === 1 ? '' : 's'}`;
+    return known.length === 0 ? 'containers' : 'networks';
   }
 }
 

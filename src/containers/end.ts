@@ -65,7 +65,7 @@ async function endWave(
       const time = graceMs === null ? [] : ['-t', String(Math.ceil(graceMs / 1000))];
       const limitMs =
         (graceMs ?? (container.stopTimeoutS ?? ENGINE_GRACE_MS / 1000) * 1000) + BEYOND_GRACE_MS;
-      return engine.act(['stop', ...time, container.id], limitMs);
+      return engine.act(['stop', ...time, container.id], { limitMs });
     }),
   ).finally(() => {
     isOver = true;

@@ -51,6 +51,11 @@ export interface EngineOptions {
   readonly nowMs: () => number;
 }
 
+interface ActLimits {
+  readonly limitMs?: number | undefined;
+  readonly onLine?: (line: string) => void;
+}
+
 /** Asks one Docker engine, through the docker CLI, which says the same in all its versions. */
 export class Engine {
   readonly #options: EngineOptions;
@@ -142,10 +147,13 @@ export class Engine {
   /**
    * Has the engine do something, and tells whether it did all of it.
    *
-   * @param limitMs how long that may take
+   * @param limits how long that may take, and a function that is told each line as it is printed
    */
-  async act(args: readonly string[], limitMs = QUESTION_MS): Promise<EngineAnswer<string>> {
-    const end = await this.#run(args, limitMs);
+  async act(
+    args: readonly string[],
+    { limitMs = QUESTION_MS, onLine }: ActLimits = {},
+  ): Promise<EngineAnswer<string>> {
+    const end = await this.#run(args, limitMs, onLine);
     if (end.kind === 'missing') return failed('missing', this.env);
     if (end.kind === 'silent') return failed('silent', this.env, this.#where());
     if (end.kind === 'failed') return failed('failed', this.env, end.why);
@@ -189,10 +197,15 @@ export class Engine {
       : failed(end.kind === 'missing' ? 'missing' : 'silent', this.env, this.#where());
   }
 
-  #run(args: readonly string[], limitMs: number) {
+  #run(args: readonly string[], limitMs: number, onLine?: ActLimits['onLine']) {
     const { untilMs, nowMs } = this.#options;
     const timeoutMs = Math.max(1, Math.min(limitMs, untilMs - nowMs()));
-    return runLimited('docker', args, { env: this.env, cwd: '/', timeoutMs });
+    return runLimited('docker', args, {
+      env: this.env,
+      cwd: '/',
+      timeoutMs,
+      ...(onLine && { onLine }),
+    });
   }
 
   #where(): string {

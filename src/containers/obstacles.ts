@@ -1,11 +1,12 @@
 import { DevctlError } from '../errors.ts';
 import { describeHolder } from '../processes/describe.ts';
-import { findPortHolders, type Port, parsePort } from '../processes/ports.ts';
+import { findPortHolders } from '../processes/ports.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import { type ComposeModel, withNeeded } from './compose-file.ts';
 import type { Engine } from './engine.ts';
 import type { EngineContainer } from './inspect.ts';
 import { type Collision, findCollisions } from './plan.ts';
+import { toPort } from './ports.ts';
 import { strangerInWords } from './readiness.ts';
 import { requireAnswer } from './require-answer.ts';
 
@@ -63,10 +64,6 @@ async function requireFreePorts(
       hint: `${holder.process ? `kill ${holder.process.identity.pid}` : 'stop that process'}; or publish another port in the compose file; nothing was started`,
     },
   );
-}
-
-function toPort(text: string): Port | null {
-  return parsePort(text.endsWith('/udp') ? text : Number(text));
 }
 
 function collided(collisions: readonly Collision[], definedAt: string): DevctlError {

@@ -1,3 +1,5 @@
+import type { ReportedPort } from '../processes/describe.ts';
+
 /** How the stop of one container ended. */
 export interface StoppedContainer {
   readonly id: string;
@@ -26,8 +28,8 @@ export interface ContainersStop {
   readonly containers: readonly StoppedContainer[];
   readonly networks: readonly StoppedThing[];
   readonly volumes: readonly StoppedThing[];
-  /** Ports that the containers published on this machine. */
-  readonly ports: readonly string[];
+  /** Ports of this machine that the containers published until they ended. One that is held is exit code 5. */
+  readonly ports: readonly ReportedPort[];
   /** Why nobody can tell what is left: "2 containers: not known, the engine does not answer". Null: it is known. */
   readonly unknown: string | null;
   /** True where a container, network or volume of ours is left, or where that cannot be known: exit code 4. */

@@ -1,4 +1,4 @@
-import type { PortHolder } from './ports.ts';
+import { type Port, type PortHolder, splitPort } from './ports.ts';
 import { isGone, type ProcessInfo, type Snapshot } from './snapshot.ts';
 import { userName } from './users.ts';
 
@@ -26,4 +26,36 @@ export function describeHolder(holder: PortHolder | undefined, snapshot: Snapsho
     return `${describeCommand(snapshot, process)} (pid ${process.identity.pid})`;
   }
   return uid === null ? 'a process that cannot be seen' : `a process of ${userName(uid)}`;
+}
+
+/** A port of something that was stopped, and whether it can be bound after the stop. */
+export interface ReportedPort {
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
+  /** The service that declared it, or the compose service that published it. */
+  readonly service: string;
+  readonly free: boolean;
+  /** The process that listens on it; null when there is none, or it cannot be seen. */
+  readonly holder: string | null;
+}
+
+/**
+ * Says of the ports of stopped services whether they are free, and their holders.
+ *
+ * @param ports the service of each port
+ */
+export function reportPorts(
+  ports: ReadonlyMap<Port, string>,
+  holders: readonly PortHolder[],
+  snapshot: Snapshot,
+): readonly ReportedPort[] {
+  return [...ports].map(([port, service]) => {
+    const held = holders.filter((holder) => holder.port === port);
+    return {
+      ...splitPort(port),
+      service,
+      free: held.length === 0,
+      holder: describeHolder(held[0], snapshot),
+    };
+  });
 }

@@ -48,13 +48,7 @@ export function toStopReport(value: unknown): StopReport | null {
       service: text(one.service),
       detail: text(one.detail),
     })),
-    ports: objects(fields.ports).map((one) => ({
-      port: number(one.port),
-      protocol: one.protocol === 'udp' ? 'udp' : 'tcp',
-      service: text(one.service),
-      free: one.free === true,
-      holder: textOrNull(one.holder),
-    })),
+    ports: toPorts(fields.ports),
     problems: list(fields.problems).map(text),
     supervisor: supervisor && { pid: number(supervisor.pid), ended: supervisor.ended === true },
     guards: list(fields.guards).map(number),
@@ -71,6 +65,16 @@ export function toStopReport(value: unknown): StopReport | null {
     },
     containers: toContainersStop(fields.containers),
   };
+}
+
+function toPorts(value: unknown): StopReport['ports'] {
+  return objects(value).map((one) => ({
+    port: number(one.port),
+    protocol: one.protocol === 'udp' ? 'udp' : 'tcp',
+    service: text(one.service),
+    free: one.free === true,
+    holder: textOrNull(one.holder),
+  }));
 }
 
 function toContainersStop(value: unknown): StopReport['containers'] {
@@ -93,7 +97,7 @@ function toContainersStop(value: unknown): StopReport['containers'] {
     })),
     networks: things(fields.networks),
     volumes: things(fields.volumes),
-    ports: list(fields.ports).map(text),
+    ports: toPorts(fields.ports),
     unknown: textOrNull(fields.unknown),
     left: fields.left === true,
     tookMs: number(fields.tookMs),

@@ -1,6 +1,7 @@
 import type { ContainersStop } from '../containers/report.ts';
 import type { Evidence, VetoKind } from '../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
+import type { ReportedPort } from '../processes/describe.ts';
 
 /** One process that was ours, and how it ended. */
 export interface ReportedProcess {
@@ -34,16 +35,6 @@ export interface Proof {
   /** The case that could not be excluded; null when the proof is complete. */
   readonly why: string | null;
   readonly scans: number;
-}
-
-/** A declared port, and whether it can be bound after the stop. */
-export interface ReportedPort {
-  readonly port: number;
-  readonly protocol: 'tcp' | 'udp';
-  readonly service: string;
-  readonly free: boolean;
-  /** The process that listens on it; null when there is none, or it cannot be seen. */
-  readonly holder: string | null;
 }
 
 /** The report of a stop: `devctl stop --json` prints it, and `.pids/last-stop.json` keeps it. */

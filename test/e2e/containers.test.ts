@@ -1,37 +1,17 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect } from 'vitest';
+import type { ContainersRecord } from '../../src/containers/record.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
+import { names, record, running, shop } from '../support/container-shop.ts';
 import { devctlWith, startDevctl } from '../support/devctl.ts';
 import { service } from '../support/services.ts';
 import { bothTest, fullTest, isFull, test } from '../support/sets.ts';
 import { type StandInDocker, standInDocker } from '../support/stand-in-docker.ts';
-import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-const COMPOSE = 'services:\n  db: {image: x}\n  cache: {image: x, depends_on: [db]}\n';
 const ANONYMOUS = [{ Type: 'volume', Name: 'f'.repeat(64) }];
-
-/** A project with a service that needs the container `db`, and a docker that is a stand-in. */
-async function shop(containers: object | null = {}, compose = COMPOSE) {
-  const web = service('sleeper', [], containers ? { dependsOn: ['db'] } : {});
-  const manifest = {
-    services: { web, lone: service('sleeper') },
-    ...(containers && { containers }),
-  };
-  const project = await temporaryProject(manifest, { 'compose.yaml': compose });
-  const docker = await standInDocker(project);
-  return { project, docker, run: runner(project, docker) };
-}
-
-function runner(project: TemporaryProject, docker: StandInDocker) {
-  return (...args: readonly string[]) => devctlWith(project, { env: docker.env }, ...args);
-}
-
-const names = ({ containers }: ReturnType<StandInDocker['state']>) =>
-  containers.map(({ Name }) => Name.replace(/^\/.*_(.*)_1$/, '$1'));
-const running = ({ containers }: ReturnType<StandInDocker['state']>) =>
-  containers.filter(({ State }) => 'Status' in State && State.Status === 'running').length;
-const record = (project: TemporaryProject) => project.file('.pids/containers.json');
 
 describe('containers, with a docker that is a stand-in', () => {
   test('are up before the services and down after them, with status, logs and tree in between', async () => {
@@ -169,19 +149,26 @@ describe('containers, with a docker that is a stand-in', () => {
     },
   );
 
-  fullTest.each<[what: string, mode: 'denied' | 'down', says: string]>([
-    ['no permission', 'denied', 'permission denied'],
-    ['no engine', 'down', 'no Docker engine answers'],
+  fullTest.each<
+    [what: string, change: Parameters<StandInDocker['set']>[0] | null, says: string, hint: string]
+  >([
+    ['no permission', { mode: 'denied' }, 'permission denied', 'sudo usermod'],
+    ['no engine', { mode: 'down' }, 'no Docker engine answers', 'start it: sudo'],
+    ['no docker', null, 'docker is not installed', 'install Docker (http'],
+    ['an old engine', { version: '1.13.1' }, 'do not fit: 1.13.1', 'update the older one'],
+    ['a docker that is too new', { mode: 'old' }, 'do not fit: client version', 'update the older'],
   ])(
     '%s: exit code 1 with the way out; without "required" the services start',
-    async (_what, mode, says) => {
-      const { project, docker, run } = await shop();
+    async (_what, change, says, hint) => {
+      const { project, docker } = await shop();
       await using _project = project;
-      docker.set({ mode });
+      docker.set(change ?? {});
+      const env = { ...docker.env, ...(change === null && { PATH: project.file('nothing') }) };
+      const run = (...args: readonly string[]) => devctlWith(project, { env }, ...args);
       const start = await run('start');
       expect(start).toMatchObject({ exitCode: 1 });
       expect(start.stderr).toContain(says);
-      expect(start.stderr).toMatch(/→ (sudo|start it)/);
+      expect(start.stderr).toContain(`→ ${hint}`);
       const doctor = await run('doctor');
       expect(doctor).toMatchObject({ exitCode: 1 });
       expect(doctor.stdout).toMatch(new RegExp(`✗ containers.*${says}`));
@@ -315,6 +302,203 @@ describe('containers, with a docker that is a stand-in', () => {
     expect(lost).toMatchObject({ exitCode: 4 });
     expect(lost.stdout).toContain('another engine answers');
     expect(existsSync(record(project))).toBe(true);
+  });
+
+  fullTest(
+    'a docker context is recorded, and the stop asks it whatever is used by then',
+    async () => {
+      const { project, docker } = await shop();
+      await using _project = project;
+      const other = await standInDocker(project);
+      const write = (name: string, { env }: StandInDocker) =>
+        project.write(`contexts/${name}`, env.DOCKER_HOST ?? '');
+      write('office', docker);
+      write('laptop', other);
+      project.write('contexts/current', 'office');
+      docker.set({
+        context: { Name: 'office', Endpoints: { docker: { Host: 'tcp://127.0.0.1:2375' } } },
+      });
+      const env = { PATH: docker.env.PATH ?? '', DOCKER_CONFIG: project.file('contexts') };
+      const run = (...args: readonly string[]) => devctlWith(project, { env }, ...args);
+      expect(await run('start', '--containers')).toMatchObject({ exitCode: 0 });
+      const { engine } = JSON.parse(readFileSync(record(project), 'utf8')) as ContainersRecord;
+      expect(engine).toMatchObject({ endpoint: 'tcp://127.0.0.1:2375' });
+      expect(engine.environment).toMatchObject({ DOCKER_CONTEXT: 'office' });
+      project.write('contexts/current', 'laptop');
+      const stop = await run('stop');
+      expect(stop, stop.stdout).toMatchObject({ exitCode: 0 });
+      expect([docker.state().containers, other.state().asked]).toEqual([[], []]);
+    },
+  );
+
+  fullTest('a pull is shown, and ends with the timeout; so does the wait for health', async () => {
+    const { project, docker, run } = await shop({ timeout: '6s' });
+    await using _project = project;
+    docker.set({ prints: [' up ', 'Pulling db (postgres:16)...\n'], hangs: ' up ' });
+    const pull = await run('start');
+    expect(pull).toMatchObject({ exitCode: 1 });
+    expect(pull.stderr).toContain('compose: Pulling db (postgres:16)...');
+    expect(pull.stderr).toMatch(/compose up took longer than \d s \("timeout" in "containers"\)/);
+    expect(project.oracle.everything()).toEqual([]);
+    docker.set({ hangs: undefined, becomes: { db: { Health: { Status: 'starting' } } } });
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    const health = await run('start');
+    expect(health).toMatchObject({ exitCode: 1 });
+    expect(health.stderr).toMatch(/the container db \(.*\) is not up: not ready after 6 s/);
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    expect(docker.state().containers).toEqual([]);
+  });
+
+  fullTest('the first answer may take up to 3 s, that to status 1 s', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    docker.set({ slow: ['info', 20_000] });
+    const late = await run('start', '--containers');
+    expect(late).toMatchObject({ exitCode: 1 });
+    expect(late.stderr).toContain('does not answer');
+    docker.set({ slow: ['info', 1_500] });
+    expect(await run('start', '--containers')).toMatchObject({ exitCode: 0 });
+    docker.set({ slow: ['ps', 1_500] });
+    const status = await run('status');
+    expect(status).toMatchObject({ exitCode: 3 });
+    expect(status.stdout).toMatch(/does not answer, so this is what it said .* ago/);
+    docker.set({ slow: undefined });
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+  });
+
+  fullTest(
+    'logs are merged by their own time stamps; --containers leaves services out',
+    async () => {
+      const { project, docker, run } = await shop();
+      await using _project = project;
+      const at = (year: number, text: string) => `${year}-01-01T00:00:00.000000000Z ${text}\n`;
+      const db = [
+        at(2001, 'one') + at(2004, 'four') + at(2999, 'last'),
+        at(2003, 'three'),
+      ] as const;
+      docker.set({ logs: { db, cache: [at(2002, 'two'), ''] } });
+      expect(await run('start', 'web', '--containers')).toMatchObject({ exitCode: 2 });
+      expect(await run('start')).toMatchObject({ exitCode: 0 });
+      const said = async (...words: readonly string[]) =>
+        (await run('logs', ...words)).stdout.split('\n').map((line) => line.replace(/ +\| /, ' '));
+      const all = ['db one', 'cache two', 'db three', 'db four', 'db last'];
+      expect(await said('--containers')).toEqual(all);
+      const both = await said();
+      expect(both.filter((line) => all.includes(line))).toEqual(all);
+      expect(both.at(-1)).toBe('db last');
+      expect(both.indexOf('web ready')).toBeGreaterThan(both.indexOf('db four'));
+      expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    },
+  );
+
+  fullTest('the report and its page name the containers of the last stop', async () => {
+    const { project, run } = await shop();
+    await using _project = project;
+    await run('start');
+    await run('stop');
+    const { lastStop } = JSON.parse((await run('report', '--json')).stdout) as {
+      lastStop: StopReport;
+    };
+    expect(lastStop.containers).toMatchObject({
+      left: false,
+      containers: [
+        { service: 'db', outcome: 'removed' },
+        { service: 'cache', outcome: 'removed' },
+      ],
+      networks: [{ removed: true }],
+    });
+    expect((await run('report')).stdout).toMatch(/container db \(.*\): stopped and removed/);
+    const page = (await run('report', '--html', '-')).stdout;
+    expect(page).toMatch(/<dt>Containers<\/dt><dd>db removed, cache removed, network \S+ removed/);
+  });
+
+  fullTest('containers that the engine has started again after a boot are named', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    await run('start', '--containers');
+    expect((await run('status')).stdout).not.toContain('after a boot');
+    const before = JSON.parse(readFileSync(record(project), 'utf8')) as ContainersRecord;
+    const bootId = '00000000-0000-4000-8000-000000000000';
+    project.write('.pids/containers.json', JSON.stringify({ ...before, bootId }));
+    const status = await run('status');
+    expect(status.stdout).toContain('db, cache: started by the engine after a boot');
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    expect(docker.state().containers).toEqual([]);
+  });
+
+  fullTest(
+    'an engine on another machine is said, and its ports are not looked for here',
+    async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const compose = `services:\n  db: {image: x, ports: ["${port}:80"]}\n`;
+      const { project, docker } = await shop({}, compose);
+      await using _project = project;
+      docker.set({ ports: { db: String(port) } });
+      const host = docker.env.DOCKER_HOST?.replace('127.0.0.1', 'build.example') ?? '';
+      const env = { ...docker.env, DOCKER_HOST: host };
+      const run = (...args: readonly string[]) => devctlWith(project, { env }, ...args);
+      const start = await run('start');
+      expect(start, start.stderr).toMatchObject({ exitCode: 0 });
+      expect(start.stderr).toContain(`the engine is on another machine (${host}): its ports`);
+      expect((await run('status')).stdout).toContain(`containers: on another machine (${host})`);
+      const stop = await run('stop', '--json');
+      expect(stop).toMatchObject({ exitCode: 0 });
+      expect(JSON.parse(stop.stdout)).toMatchObject({ ports: [], containers: { ports: [] } });
+      expect(docker.state().containers).toEqual([]);
+      server.close();
+    },
+  );
+
+  fullTest('a forced stop whose time is up says which containers are gone', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    const stop = async () => {
+      const { exitCode, stdout } = await run('stop', '--force', '--json');
+      expect(exitCode).toBe(4);
+      return (JSON.parse(stdout) as StopReport).containers;
+    };
+    await run('start', '--containers');
+    docker.set({ stuck: 'db' });
+    expect(await stop()).toMatchObject({
+      unknown: null,
+      containers: [
+        { service: 'db', outcome: 'left', why: 'the engine has it as running' },
+        { service: 'cache', outcome: 'removed', why: null },
+      ],
+    });
+    docker.set({ stuck: undefined });
+    await run('start', '--containers');
+    docker.set({ stuck: 'db' });
+    docker.onRemoved = () => docker.set({ mode: 'silent' });
+    expect(await stop()).toMatchObject({
+      unknown: expect.stringMatching(/^1 container: not known, the engine .* does not answer$/),
+      containers: [
+        { service: 'db', outcome: 'left', why: expect.stringContaining('does not answer') },
+        { service: 'cache', outcome: 'removed', why: null },
+      ],
+    });
+    docker.onRemoved = () => {};
+    docker.set({ mode: undefined, stuck: undefined });
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    expect(docker.state().containers).toEqual([]);
+  });
+
+  fullTest('an engine that goes away during a stop without records is exit code 4', async () => {
+    const { project, docker, run } = await shop();
+    await using _project = project;
+    await run('start', '--containers');
+    rmSync(record(project));
+    docker.onRemoved = () => docker.set({ mode: 'down' });
+    const env = { ...docker.env, XDG_STATE_HOME: project.file('state') };
+    const stop = await devctlWith(project, { env }, 'stop');
+    expect(stop).toMatchObject({ exitCode: 4 });
+    expect(stop.stdout).toContain('container db (');
+    expect(stop.stdout).toContain('✗ networks: not known, no Docker engine answers');
+    docker.set({ mode: undefined });
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    expect([docker.state().containers, docker.state().networks]).toEqual([[], []]);
   });
 
   fullTest(

@@ -11,6 +11,7 @@ export interface StandInContainer {
   State: object;
   readonly Config: { readonly Image: string; readonly Labels: Labels };
   readonly Mounts?: readonly object[];
+  readonly NetworkSettings?: object;
 }
 
 /** A network has an id, a volume has none. */
@@ -29,7 +30,7 @@ export interface StandInState {
   networks: StandInThing[];
   volumes: StandInThing[];
   /** 'silent': it accepts and never answers. */
-  mode?: 'silent' | 'down' | 'denied' | undefined;
+  mode?: 'silent' | 'down' | 'denied' | 'old' | undefined;
   /** Words of a command that fails. */
   fails?: string | undefined;
   /** How often it still fails; undefined: always. */
@@ -38,6 +39,19 @@ export interface StandInState {
   returns?: string | undefined;
   /** Words of a command that is carried out and never ends. */
   hangs?: string | undefined;
+  /** The words of a command, and what it prints before all else, line by line. */
+  prints?: readonly [words: string, lines: string];
+  /** The words of commands, and how long each takes, in ms. */
+  slow?: readonly [words: string, ms: number] | undefined;
+  /** A compose service whose container cannot be removed: the command waits for it for ever. */
+  stuck?: string | undefined;
+  version?: string;
+  /** The current context of the docker program, as `docker context inspect` prints it. */
+  context?: object;
+  /** Compose services, and the port of the host that each publishes. */
+  ports?: Readonly<Record<string, string>>;
+  /** Compose services, and what each has written to stdout and stderr: lines with their time stamps. */
+  logs?: Readonly<Record<string, readonly [stdout: string, stderr: string]>>;
   /** True: compose ends after it has made containers, as one that is killed. */
   interrupt?: boolean;
   /** The state of a new container of these compose services. */
@@ -47,30 +61,32 @@ export interface StandInState {
 
 /** The end of a docker program. */
 export interface StandInReply {
-  readonly code: number;
+  /** Null: it prints that and never ends. */
+  readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/**
- * Carries out a command line of docker.
- *
- * @returns null: never
- */
-export function answerOf(state: StandInState, args: readonly string[]): StandInReply | null {
+/** Carries out a command line of docker. */
+export function answerOf(state: StandInState, args: readonly string[]): StandInReply {
   const line = args.join(' ');
   state.asked.push(line);
-  if (state.mode === 'silent') return null;
+  if (state.mode === 'silent') return NEVER;
   if (state.mode === 'denied')
     return fail('Got permission denied while trying to connect to the Docker daemon socket');
+  if (state.mode === 'old')
+    return fail('client version 1.52 is too new. Maximum supported API version is 1.24');
   if (state.mode === 'down')
     return fail('Cannot connect to the Docker daemon. Is the docker daemon running?');
   if (state.fails && line.includes(state.fails) && state.failures !== 0) {
     if (state.failures !== undefined) state.failures -= 1;
     return fail(`Error response from daemon: ${state.fails}`);
   }
-  const reply = carryOut(state, args);
-  return state.hangs && line.includes(state.hangs) ? null : reply;
+  const { code, stdout, stderr } = carryOut(state, args);
+  const [words, lines] = state.prints ?? [];
+  const before = words && line.includes(words) ? lines : '';
+  const isOver = !state.hangs || !line.includes(state.hangs);
+  return { code: isOver ? code : null, stdout: `${before}${stdout}`, stderr };
 }
 
 function carryOut(state: StandInState, args: readonly string[]): StandInReply {
@@ -78,7 +94,9 @@ function carryOut(state: StandInState, args: readonly string[]): StandInReply {
   const isNamed = ({ Id }: StandInContainer): boolean => args.includes(Id);
   switch (command) {
     case 'info':
-      return print({ ID: state.id, ServerVersion: '20.10.24' });
+      return print({ ID: state.id, ServerVersion: state.version ?? '20.10.24' });
+    case 'context':
+      return state.context ? print([state.context]) : fail('no context');
     case 'ps':
       return list(state.containers.filter(filterOf(args)).map(({ Id }) => Id));
     case 'inspect':
@@ -92,19 +110,22 @@ function carryOut(state: StandInState, args: readonly string[]): StandInReply {
       const named = state.containers.filter(isNamed);
       if (!args.includes('-f') && named.some(isUp))
         return fail('Error response from daemon: You cannot remove a running container');
-      const back = named.filter(({ Name }) => Name.endsWith(`_${state.returns}_1`));
+      const isStuck = ({ Name }: StandInContainer) => Name.endsWith(`_${state.stuck}_1`);
+      const gone = named.filter((one) => !isStuck(one));
+      const back = gone.filter(({ Name }) => Name.endsWith(`_${state.returns}_1`));
       state.containers = [
-        ...state.containers.filter((one) => !isNamed(one)),
+        ...state.containers.filter((one) => !gone.includes(one)),
         ...back.map((one) => ({ ...one, Id: newId(one.Name), State: running() })),
       ];
-      return DONE;
+      const printed = list(gone.map(({ Id }) => Id));
+      return { ...printed, code: gone.length === named.length ? 0 : null };
     }
     case 'network':
       return things(state, 'networks', sub, args);
     case 'volume':
       return things(state, 'volumes', sub, args);
     case 'logs':
-      return say('2026-11-30T02:00:00.000000000Z hello\n');
+      return logs(state, state.containers.find(isNamed));
     case 'compose':
       return compose(state, args);
     default:
@@ -113,6 +134,7 @@ function carryOut(state: StandInState, args: readonly string[]): StandInReply {
 }
 
 const DONE = say('');
+const NEVER: StandInReply = { code: null, stdout: '', stderr: '' };
 
 function say(stdout: string): StandInReply {
   return { code: 0, stdout, stderr: '' };
@@ -128,6 +150,12 @@ function list(words: readonly string[]): StandInReply {
 
 function fail(message: string, code = 1): StandInReply {
   return { code, stdout: '', stderr: `${message}\n` };
+}
+
+function logs({ logs }: StandInState, container: StandInContainer | undefined): StandInReply {
+  const service = container?.Config.Labels['com.docker.compose.service'] ?? '';
+  const [stdout, stderr] = logs?.[service] ?? ['2026-11-30T02:00:00.000000000Z hello\n', ''];
+  return { code: 0, stdout, stderr };
 }
 
 /** The test that `--filter` stands for. */
@@ -203,6 +231,7 @@ function newContainer(
   override: Override,
 ): StandInContainer {
   const name = `${project}_${service}_1`;
+  const port = state.ports?.[service];
   return {
     Id: newId(name),
     Name: `/${name}`,
@@ -217,5 +246,6 @@ function newContainer(
       },
     },
     Mounts: state.mounts?.[service] ?? [],
+    NetworkSettings: { Ports: { '80/tcp': port ? [{ HostPort: port }] : null } },
   };
 }

@@ -6,7 +6,7 @@ import { printJson } from '../../output/terminal/json.ts';
 import { themeFor } from '../../output/terminal/theme.ts';
 import { printable } from '../../output/terminal/width.ts';
 import { containersLines } from '../../output/text/containers.ts';
-import { containersStopLines } from '../../output/text/stop.ts';
+import { containersStopLines, noteHeldPorts } from '../../output/text/stop.ts';
 import { DEVCTL } from '../../own-command.ts';
 import { openHost } from '../../processes/real-host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
@@ -26,7 +26,7 @@ export interface ContainersOptions {
   readonly grace?: string;
 }
 
-/** Runs `devctl stop --containers`. Exits 4 where something is left, or where nobody can tell. */
+/** Runs `devctl stop --containers`. Exits 4 where something is left, or where nobody can tell; 5 where a port is held. */
 export async function stopContainersOnly(
   names: readonly string[],
   options: ContainersOptions,
@@ -46,7 +46,8 @@ export async function stopContainersOnly(
   const stop = await takeDownContainers(folder, names, options);
   if (options.json) printJson({ containers: stop });
   else printContainersStop(stop, options.color);
-  return stop?.left ? ExitCode.Survivors : ExitCode.Ok;
+  if (stop?.left) return ExitCode.Survivors;
+  return stop?.ports.some(({ free }) => !free) ? ExitCode.Stranger : ExitCode.Ok;
 }
 
 /** Runs `devctl status --containers`. Exits 3 where one is not up, or where nobody can tell. */
@@ -86,4 +87,5 @@ export function printContainersStop(stop: ContainersStop | null, color: boolean 
   const lines = stop === null ? [] : containersStopLines(stop, theme);
   const last = lines.length === 0 ? ['no containers of this project were there'] : [];
   for (const line of [...lines, ...last]) process.stdout.write(`${line}\n`);
+  noteHeldPorts(stop?.ports ?? [], color);
 }

@@ -19,6 +19,7 @@ interface ContainersOfStart extends Omit<ContainersUpOptions, 'chosen' | 'snapsh
 
 /** Brings up the containers of a start whose caller holds the project lock. */
 export async function startContainersLocked(
+  host: Host,
   folder: ProjectFolder,
   settings: ContainerSettings,
   { names, containers = 'needed', env, abortOnFailure, warn, ...tell }: ContainersOfStart,
@@ -27,7 +28,7 @@ export async function startContainersLocked(
   const isFirst = !hadContainers(folder);
   const takeDown = async (): Promise<void> => {
     if (!isFirst || !hadContainers(folder)) return;
-    const stop = await stopAllContainers(folder, env);
+    const stop = await stopAllContainers(host, folder, env);
     if (stop?.left) warn(`not all containers could be taken down again; see: ${DEVCTL} status`);
   };
   const { onContainer, onComposeLine, over } = tell;
@@ -53,12 +54,13 @@ export async function startContainersLocked(
 }
 
 async function stopAllContainers(
+  host: Host,
   folder: ProjectFolder,
   env: ContainersUpOptions['env'],
 ): Promise<ContainersStop | null> {
   const { stopContainers } = await import('../../containers/down.ts');
   const all = { force: false, graceMs: null, volumes: false, services: null };
-  return stopContainers(folder, { ...all, env, forced: () => false });
+  return stopContainers(host, folder, { ...all, env, forced: () => false });
 }
 
 /**

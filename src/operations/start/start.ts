@@ -133,7 +133,13 @@ export async function startLocked(
   const { idle, alive, ...cleared } = await endOldRuns(context, before, manifest, services, warn);
   await requireFreePorts(context, cleared.look, idle, warn);
 
-  const containers = await bringUpContainers(folder, manifest, options, cleared.look.snapshot);
+  const containers = await bringUpContainers(
+    host,
+    folder,
+    manifest,
+    options,
+    cleared.look.snapshot,
+  );
   const client = await connect(host, manifest, before);
   await options.onConnected?.(client);
   const adopted = withInterrupted(alive, state);
@@ -186,6 +192,7 @@ interface ContainersUp {
 }
 
 async function bringUpContainers(
+  host: Host,
   folder: ProjectFolder,
   { containers: settings }: ResolvedManifest,
   options: StartOptions,
@@ -193,7 +200,7 @@ async function bringUpContainers(
 ): Promise<ContainersUp> {
   if (settings === null) return { started: [], takeDown: async () => {} };
   const { startContainersLocked } = await import('./containers.ts');
-  return startContainersLocked(folder, settings, options, snapshot);
+  return startContainersLocked(host, folder, settings, options, snapshot);
 }
 
 async function warnOfGrowingLogs(

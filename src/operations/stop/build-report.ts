@@ -2,20 +2,13 @@ import { DEVCTL } from '../../own-command.ts';
 import type { Claim, Spared } from '../../ownership/claim.ts';
 import type { VetoKind } from '../../ownership/evidence-kinds.ts';
 import { isWeakEvidence } from '../../ownership/protection.ts';
-import { describeCommand, describeHolder } from '../../processes/describe.ts';
+import { describeCommand } from '../../processes/describe.ts';
 import { type Identity, identityKey, sameIdentity } from '../../processes/identity.ts';
-import { type Port, type PortHolder, splitPort } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { SeenProcess } from '../../stopping/history.ts';
-import type {
-  Proof,
-  ReportedPort,
-  ReportedProcess,
-  ReportedService,
-  StopReport,
-} from '../../stopping/report.ts';
+import type { Proof, ReportedProcess, ReportedService, StopReport } from '../../stopping/report.ts';
 import { UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { isProvedByGroup } from '../../tracking/run-groups.ts';
 import { SWEPT } from '../../tracking/sweep-tracker.ts';
@@ -316,25 +309,4 @@ function whyUncontained({ folder, records, outcome, wholeProject }: ProofFacts):
   return wholeProject && unproved.length > 0 && outcome.childless === null
     ? 'the supervisor, its guard or devctl run could not be asked for children'
     : null;
-}
-
-/**
- * The ports of the stopped services.
- *
- * @param ports the service of each port
- */
-export function reportPorts(
-  ports: ReadonlyMap<Port, string>,
-  holders: readonly PortHolder[],
-  snapshot: Snapshot,
-): readonly ReportedPort[] {
-  return [...ports].map(([port, service]) => {
-    const held = holders.filter((holder) => holder.port === port);
-    return {
-      ...splitPort(port),
-      service,
-      free: held.length === 0,
-      holder: describeHolder(held[0], snapshot),
-    };
-  });
 }

@@ -26,7 +26,7 @@ export async function stopContainersAlone(
     const read = readContainersRecord(folder);
     if (read.kind === 'record' && read.record.state === 'intent')
       await endComposeAtWork(host, folder);
-    return await stopContainers(folder, options);
+    return await stopContainers(host, folder, options);
   } finally {
     lock?.release();
   }

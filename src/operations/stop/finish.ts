@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { endSession } from '../../history/writer.ts';
 import { removeLeases } from '../../leases/file.ts';
 import { removeBreachRecord } from '../../limits/breach-file.ts';
+import { reportPorts } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
 import { type Identity, sameMachine } from '../../processes/identity.ts';
 import { loadNative } from '../../processes/native/native.ts';
-import { allPorts, findPortHolders, type Port, parsePort } from '../../processes/ports.ts';
+import { allPorts, findPortHolders, type Port, portOf } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { writeLastStop } from '../../project/last-stop.ts';
@@ -25,7 +26,6 @@ import { removeRunGroups } from '../../tracking/run-groups.ts';
 import { listStaleRecords } from '../../tracking/stale-records.ts';
 import {
   proofOf,
-  reportPorts,
   reportProcesses,
   reportServices,
   reportSpared,
@@ -71,7 +71,8 @@ export async function finishStop(
     ),
   ];
   const ended = new Set(outcome.history.entries().flatMap(({ claim }) => claim.service ?? []));
-  const ports = new Map([...portsOfContainers(outcome), ...portsToCheck(records, options, ended)]);
+  const ports = portsToCheck(records, options, ended);
+  const ofContainers = outcome.containers?.ports ?? [];
   const spared = reportSpared(outcome, first.spared, snapshot);
   const holders = await findPortHolders([...ports.keys()], snapshot);
   const supervisor = first.supervisors[0]?.identity ?? null;
@@ -100,7 +101,10 @@ export async function finishStop(
     survivors,
     spared,
     stale: listStaleRecords(state, first.stale),
-    ports: reportPorts(ports, holders, snapshot),
+    ports: [
+      ...ofContainers.filter((one) => !ports.has(portOf(one))),
+      ...reportPorts(ports, holders, snapshot),
+    ],
     problems: [...new Set(problems)],
     capabilities: stopCapabilities(state, supervisor, first.guards, records, await loadNative()),
     supervisor: supervisor && { pid: supervisor.pid, ended: isSupervisorGone },
@@ -147,14 +151,6 @@ function portsToCheck(
     ...planned.flatMap((one) => allPorts(one).map((port) => [port, one.name] as const)),
     ...records.flatMap((one) => allPorts(one).map((port) => [port, one.service] as const)),
   ]);
-}
-
-/** The ports that containers published here. */
-function portsOfContainers({ containers }: WholeOutcome): readonly (readonly [Port, string])[] {
-  return (containers?.ports ?? []).flatMap((text) => {
-    const port = parsePort(text.endsWith('/udp') ? text : Number(text));
-    return port === null ? [] : [[port, 'containers'] as const];
-  });
 }
 
 /** Reports the files of `.pids` that could not be used, and sets aside those that are damaged. */

@@ -98,7 +98,7 @@ export async function stopLocked(
     const state = readProjectState(folder, options.exempt);
     const context = { host, self, state, ...options, runContained };
     const outcome = await stopAndVerify(context, options, second.oneOffParents, hasChildren);
-    const containers = await stopContainersLast(header);
+    const containers = await stopContainersLast(host, header);
     const all = { ...outcome, problems: [...problems, ...outcome.problems], containers };
     return await finishStop(host, header, state, all, second);
   } finally {
@@ -107,17 +107,18 @@ export async function stopLocked(
 }
 
 /** Takes down the containers, after the services that need them. An error must not hide what became of the processes. */
-async function stopContainersLast({
-  folder,
-  options,
-}: Pick<StopHeader, 'folder' | 'options'>): Promise<ContainersStop | null> {
+async function stopContainersLast(
+  host: Host,
+  { folder, options }: Pick<StopHeader, 'folder' | 'options'>,
+): Promise<ContainersStop | null> {
   if (!mayHaveContainers(folder, options)) return null;
   const { stopContainers } = await import('../../containers/down.ts');
   const { force, graceMs, forced } = options;
   const volumes = options.containers?.volumes ?? false;
   const { env } = process;
   try {
-    return await stopContainers(folder, { force, graceMs, volumes, services: null, env, forced });
+    const wish = { force, graceMs, volumes, services: null, env, forced };
+    return await stopContainers(host, folder, wish);
   } catch (error) {
     const unknown = `containers: not known, ${inWords(error)}`;
     const nothing = { containers: [], networks: [], volumes: [], ports: [] };

@@ -154,21 +154,23 @@ function verdict(report: StopReport, out: Theme): string {
   if (report.processes.length === 0 && report.services.length === 0) {
     const all = containers ? [containers.containers, containers.networks, containers.volumes] : [];
     if (all.flat().length === 0) return 'nothing was running';
-    return `${out.green('✓')} taken down in ${formatDuration(report.tookMs)}`;
+    return `${out.green('✓')} taken down in ${formatDuration(report.tookMs)}${freeInWords(report)}`;
   }
   const { scans, strength, why } = report.proof;
   const complete = strength === 'complete';
   const ended = `${report.processes.length} ended in ${formatDuration(report.tookMs)}`;
-  const held = report.ports.filter(({ free }) => !free);
-  const ports = report.ports.map(formatPort).join(', ');
-  const noun = report.ports.length === 1 ? 'port' : 'ports';
-  const free = ports && held.length === 0 ? `, ${noun} ${ports} free` : '';
+  const free = freeInWords(report);
   const proof = complete
     ? `proof complete, ${scans} scans`
     : `proof best effort: ${printable(why ?? '')}`;
   const of = report.scope === null ? '' : ` of ${report.scope.join(', ')}`;
   const result = complete ? `nothing${of} is left` : `nothing more${of} can be found`;
   return `${out.green('✓')} ${result}: ${ended}${free} (${proof})`;
+}
+
+function freeInWords({ ports }: StopReport): string {
+  if (ports.length === 0 || ports.some(({ free }) => !free)) return '';
+  return `, ${ports.length === 1 ? 'port' : 'ports'} ${ports.map(formatPort).join(', ')} free`;
 }
 
 function printNotes(report: StopReport, color: boolean | undefined): void {
@@ -184,10 +186,7 @@ function printNotes(report: StopReport, color: boolean | undefined): void {
     else if (evidence.some(({ kind }) => kind === 'port'))
       note(`left alone: pid ${pid}: ${command} (${why}); ${DEVCTL} stop --force ends it`);
   }
-  for (const one of report.ports.filter(({ free }) => !free)) {
-    const { service, holder } = one;
-    note(`${service}: port ${formatPort(one)} is held by a process that is not ours: ${holder}`);
-  }
+  noteHeldPorts(report.ports, color);
   for (const { pid, service, evidence, command } of report.processes) {
     // Only an open log or a port pointed to this process. A user who wonders why it was ended finds the
     // reason here.
@@ -197,6 +196,15 @@ function printNotes(report: StopReport, color: boolean | undefined): void {
     note(`${service ?? 'no service'}: pid ${pid} was found only because it ${why}: ${command}`);
   }
   for (const problem of report.problems) note(problem);
+}
+
+/** Names the holders of ports that a stop has not found free. */
+export function noteHeldPorts(ports: StopReport['ports'], color: boolean | undefined): void {
+  const mark = themeFor(process.stderr, color).yellow('!');
+  for (const one of ports.filter(({ free }) => !free)) {
+    const held = `port ${formatPort(one)} is held by a process that is not ours: ${one.holder}`;
+    process.stderr.write(`${mark} ${printable(`${one.service}: ${held}`)}\n`);
+  }
 }
 
 function printDryRun(report: StopReport, out: Theme, why: boolean): void {
