@@ -168,3 +168,8 @@ export function isRestarting({ state, restarts }: ServiceRecord): boolean {
 export function isDone({ state, oneShot }: ServiceRecord): boolean {
   return state === 'exited' && oneShot === true;
 }
+
+/** True for a task that has ended, with success or without. */
+export function isEndedTask({ state, oneShot }: Pick<ServiceRecord, 'state' | 'oneShot'>): boolean {
+  return oneShot === true && (state === 'exited' || state === 'failed');
+}

@@ -5,6 +5,7 @@ import { type Choices, choicesOf, selectForStart } from '../../manifest/select.t
 import type { Host } from '../../processes/host.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
+import { isEndedTask } from '../../project/service-record.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
 import { type ProjectState, readProjectState } from '../../tracking/project-state.ts';
@@ -12,7 +13,7 @@ import { type Changes, changesIn } from '../status/changes.ts';
 import { stopHeader, stopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
 import { stopIfLeaseEnded } from './lease.ts';
-import { insideService, type RestartOptions, withDependents } from './restart.ts';
+import { endedForGood, insideService, type RestartOptions, withDependents } from './restart.ts';
 import type { StartResult } from './result.ts';
 import { requireUsableCompose, type StartOptions, startLocked } from './start.ts';
 import { requireTerminals } from './terminals.ts';
@@ -109,8 +110,9 @@ function planOf(
   const recorded = look.state.records.flatMap(({ oneOff, adHoc, service }) =>
     oneOff || adHoc ? [] : [service],
   );
+  const ended = look.state.records.flatMap((one) => (isEndedTask(one) ? [one.service] : []));
   const changes = changesIn(look, folder, manifest);
-  return planApply({ choices: choicesOf(manifest), names, dependents, recorded, changes });
+  return planApply({ choices: choicesOf(manifest), names, dependents, recorded, ended, changes });
 }
 
 /**
@@ -118,6 +120,7 @@ function planOf(
  *
  * @param names the services and groups that the user named. None: everything
  * @param recorded the services that have a record; one-offs are none
+ * @param ended the tasks that have ended
  * @param changes of the services that run or are done
  */
 export function planApply({
@@ -125,20 +128,25 @@ export function planApply({
   names,
   dependents,
   recorded,
+  ended,
   changes,
 }: {
   readonly choices: Choices;
   readonly names: readonly string[];
   readonly dependents: boolean;
   readonly recorded: readonly string[];
+  readonly ended: readonly string[];
   readonly changes: Changes;
 }): ApplyPlan {
   const planned = choices.services.map(({ name }) => name);
   const wanted = selectForStart(choices, names);
   // Without names, a service counts too that runs although it does not start by itself.
-  const concerned = names.length > 0 ? wanted : planned;
+  const done = endedForGood(choices, ended, wanted);
+  const concerned = names.length > 0 ? wanted : planned.filter((name) => !done.includes(name));
   const changed = concerned.filter((name) => (changes.get(name) ?? []).length > 0);
-  const again = dependents ? withDependents(choices, changed, [...changes.keys()]) : changed;
+  const again = dependents
+    ? withDependents(choices, changed, [...changes.keys()]).filter((name) => !done.includes(name))
+    : changed;
   const needed = again.length > 0 ? selectForStart(choices, again) : [];
   const toRun = new Set([...wanted, ...needed]);
   const staying = concerned.filter((name) => changes.has(name) && !again.includes(name));

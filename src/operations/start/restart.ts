@@ -6,6 +6,7 @@ import { type Choices, choicesOf, selectForStart, selectServices } from '../../m
 import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { DeclaredService } from '../../project/open-project.ts';
+import { isEndedTask } from '../../project/service-record.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
@@ -56,7 +57,8 @@ export async function restartProject(
     // A restart leaves one-offs alone: only a stop or the end of its own command ends a one-off.
     const oneOffs = state.records.flatMap(({ oneOff, service }) => (oneOff ? [service] : []));
     const known = knownNames(state).filter((name) => !oneOffs.includes(name));
-    const { stop, start } = planRestart(choices, named, known, options.dependents);
+    const ended = state.records.flatMap((one) => (isEndedTask(one) ? [one.service] : []));
+    const { stop, start } = planRestart(choices, named, { known, ended }, options.dependents);
     if (inside !== null && stop.includes(inside)) throw insideService(inside);
     requireReadableEnvFiles(manifest, start, options.warn);
     await requireTerminals(manifest, start);
@@ -79,22 +81,37 @@ export async function restartProject(
  *
  * @param named services of the manifest. Null: all that run, and all that `start` starts
  * @param known the services that have a record
+ * @param ended the tasks among them that have ended: they run again where `start` starts them, or by name
  */
 export function planRestart(
   choices: Choices,
   named: readonly string[] | null,
-  known: readonly string[],
+  { known, ended }: { readonly known: readonly string[]; readonly ended: readonly string[] },
   dependents: boolean,
 ): { readonly stop: readonly string[]; readonly start: readonly string[] } {
   const planned = choices.services.map(({ name }) => name);
+  const staying = endedForGood(choices, ended, named ?? []);
   if (named === null) {
-    const again = planned.filter((name) => known.includes(name));
-    const start = new Set([...selectForStart(choices, []), ...selectAll(choices, again)]);
     // A service that was taken out of the manifest cannot be started, but its run must end.
-    return { stop: known, start: planned.filter((name) => start.has(name)) };
+    const stop = known.filter((name) => !staying.includes(name));
+    const again = planned.filter((name) => stop.includes(name));
+    const start = new Set([...selectForStart(choices, []), ...selectAll(choices, again)]);
+    return { stop, start: planned.filter((name) => start.has(name)) };
   }
-  const again = dependents ? withDependents(choices, named, known) : named;
+  const all = dependents ? withDependents(choices, named, known) : named;
+  const again = all.filter((name) => !staying.includes(name));
   return { stop: again, start: selectAll(choices, again) };
+}
+
+/** The tasks that have ended, and that run again only by name, because no start without names runs them. */
+export function endedForGood(
+  choices: Choices,
+  ended: readonly string[],
+  named: readonly string[],
+): readonly string[] {
+  const running = new Set([...selectForStart(choices, []), ...named]);
+  const planned = choices.services.map(({ name }) => name);
+  return planned.filter((name) => ended.includes(name) && !running.has(name));
 }
 
 /** Named services with their dependencies. No names mean none here, while `selectForStart` takes them for all. */

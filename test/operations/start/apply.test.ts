@@ -90,6 +90,20 @@ test.each([
     { restart: [{ service: 'docs', keys: env }] },
   ],
 ] as const)('%s', (_name, names, changes, recorded, dependents, expected) => {
-  const facts = { names, recorded, dependents, changes: new Map(Object.entries(changes)) };
+  const facts = {
+    names,
+    recorded,
+    dependents,
+    ended: [],
+    changes: new Map(Object.entries(changes)),
+  };
   expect(planApply({ choices, ...facts })).toEqual({ ...NOTHING, ...expected });
+});
+
+test('a task that has ended and has changed runs again only by name', () => {
+  const facts = { recorded: ['seed'], ended: ['seed'], dependents: true };
+  const plan = (names: readonly string[]) =>
+    planApply({ choices, names, changes: new Map([['seed', ['command']]]), ...facts }).restart;
+  expect(plan([])).toEqual([]);
+  expect(plan(['seed'])).toEqual([{ service: 'seed', keys: ['command'] }]);
 });

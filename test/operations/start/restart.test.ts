@@ -40,5 +40,15 @@ test.each([
   ['a service that left the manifest', null, ['old', 'api'], false, ['old', 'api'], all],
   ['nothing runs: the same as a start', null, [], false, [], all],
 ] as const)('%s', (_, named, known, dependents, stop, start) => {
-  expect(planRestart(choices, named, known, dependents)).toEqual({ stop, start });
+  expect(planRestart(choices, named, { known, ended: [] }, dependents)).toEqual({ stop, start });
+});
+
+test('a task that has ended runs again by name, or where start runs it too', () => {
+  const tasks = { ...choices, services: [...choices.services, service('migrate', ['db'])] };
+  const known = ['db', 'seed', 'migrate', 'old'];
+  const plan = (named: readonly string[] | null) =>
+    planRestart(tasks, named, { known, ended: ['seed', 'migrate', 'old'] }, true);
+  expect(plan(null)).toEqual({ stop: ['db', 'migrate', 'old'], start: [...all, 'migrate'] });
+  expect(plan(['db']).stop).toEqual(['db', 'migrate']);
+  expect(plan(['seed']).stop).toEqual(['seed']);
 });
