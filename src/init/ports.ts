@@ -1,4 +1,5 @@
 import { type Framework, frameworksIn } from './frameworks.ts';
+import { portInEnv } from './procfile.ts';
 import type { ProposedService } from './proposal.ts';
 import { below, firstText, type Repository } from './repository.ts';
 
@@ -62,7 +63,10 @@ function readyLineOf({ text }: ProposedService): string | null {
 }
 
 /** Finds the ports of a service: by the frameworks that it runs, else in the file that Node runs. */
-function portsOfService(repository: Repository, service: ProposedService): readonly FoundPort[] {
+function portsOfService(repository: Repository, given: ProposedService): readonly FoundPort[] {
+  const inFile = given.envFile === '.env' ? portInEnv(repository) : null;
+  const service =
+    inFile === null ? given : { ...given, env: { PORT: String(inFile), ...given.env } };
   const frameworks = frameworksIn(service.text).filter(({ port }) => port !== undefined);
   const found = frameworks.map((framework) => portOf(repository, service, framework));
   if (found.includes(null)) return [];

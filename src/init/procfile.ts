@@ -11,8 +11,8 @@ const STEP = 100;
 const LINE = /^([A-Za-z0-9_-]+):\s*(.+?)\s*$/;
 
 /**
- * Reads a Procfile. Each process gets the PORT that foreman would give it, and `.env`, which foreman reads too. A
- * `release` phase is a task that no start runs.
+ * Reads a Procfile. Each process gets the PORT that foreman would give it, and `.env`, which foreman reads too. The first
+ * one gets it from `.env` where that has one, because a copy in `env` would hide each change of the file. A `release` phase is a task that no start runs.
  */
 export function readProcfile(repository: Repository, file: string): Reading {
   const text = repository.texts.get(file);
@@ -24,11 +24,14 @@ export function readProcfile(repository: Repository, file: string): Reading {
       : [[match[1], match[2]] as const];
   });
   const envFile = repository.texts.has('.env') ? '.env' : null;
-  const base = firstPort(repository, file);
+  const inEnvFile = portInEnv(repository);
+  const base = inEnvFile ?? firstPort(repository, file);
   const services = lines.map(([name, command], index): ProposedService => {
     const isTask = name === 'release';
     const { rest, cwd, hasPort, env } = exportedBefore(command);
-    const variables = { ...(hasPort ? { PORT: String(base + STEP * index) } : {}), ...env };
+    const hasPortOfFile = index === 0 && inEnvFile !== null;
+    const given = hasPort && !hasPortOfFile;
+    const variables = { ...(given ? { PORT: String(base + STEP * index) } : {}), ...env };
     return {
       name: toServiceName(name),
       command: rest,
@@ -78,12 +81,17 @@ function withoutQuotes(word: string): string {
   );
 }
 
-/** `.env` decides for foreman, and `bin/dev` of Rails sets the port before it runs foreman. */
+/** The PORT of `.env`, which decides for foreman. The last line of a name counts, as for dotenv. */
+export function portInEnv({ texts }: Repository): number | null {
+  const lines = (texts.get('.env') ?? '').matchAll(
+    /^\s*(?:export\s+)?PORT=["']?(\d{2,5})["']?\s*$/gm,
+  );
+  const last = [...lines].at(-1)?.[1];
+  return last === undefined ? null : Number(last);
+}
+
+/** `bin/dev` of Rails sets the port before it runs foreman. */
 function firstPort({ texts }: Repository, file: string): number {
-  const inEnv = /^\s*(?:export\s+)?PORT=["']?(\d{2,5})["']?\s*$/m.exec(
-    texts.get('.env') ?? '',
-  )?.[1];
-  if (inEnv !== undefined) return Number(inEnv);
   const binDev = file === 'Procfile.dev' ? (texts.get('bin/dev') ?? '') : '';
   const byRails = /\bPORT(?:=|:-|="\$\{PORT:-)["']?(?:\$\{PORT:-)?(\d{2,5})/.exec(binDev)?.[1];
   return byRails === undefined ? FIRST_PORT : Number(byRails);

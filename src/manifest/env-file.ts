@@ -3,7 +3,7 @@ import { DevctlError } from '../errors.ts';
 import { currentFolder, removedCurrentFolder } from '../processes/working-folder.ts';
 import { type ParsedEnvFile, parseEnvFile } from './env-grammar.ts';
 import { formatProblem, type Problem, problem, show, type ValuePath } from './problem.ts';
-import type { ResolvedManifest } from './resolved.ts';
+import type { EnvFinding, ResolvedManifest } from './resolved.ts';
 import { readSource } from './source.ts';
 import { entriesOf, itemsOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
@@ -66,7 +66,7 @@ function namesAt(
  */
 export function envProblems(
   { envFindings }: Pick<ResolvedManifest, 'envFindings'>,
-  severity: 'problem' | 'warning',
+  severity: EnvFinding['severity'],
   names: readonly string[] | null,
 ): readonly Problem[] {
   const found = envFindings.filter(

@@ -164,6 +164,10 @@ function examineParsed(
     place,
     manifest,
     problems: envProblems(manifest, 'problem', null),
-    warnings: [...warnings, ...envProblems(manifest, 'warning', null)],
+    warnings: [
+      ...warnings,
+      ...envProblems(manifest, 'warning', null),
+      ...envProblems(manifest, 'note', null),
+    ],
   };
 }

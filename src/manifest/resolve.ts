@@ -6,7 +6,7 @@ import { expandEnvFile, type Variables } from './env-expand.ts';
 import type { ParsedEnvFile } from './env-grammar.ts';
 import { resolveProjectLimits, resolveResources, resolveServiceLimits } from './limits.ts';
 import type { ManifestPlace } from './locate.ts';
-import type { Problem } from './problem.ts';
+import { type Problem, problem } from './problem.ts';
 import type {
   EnvFinding,
   LivenessProbe,
@@ -250,6 +250,7 @@ interface Environment {
   readonly env: Readonly<Record<string, string>>;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
+  readonly notes: readonly Problem[];
 }
 
 /**
@@ -264,24 +265,38 @@ function environmentOf(
   const env: Record<string, string> = Object.assign(Object.create(null), before);
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
+  const notes: Problem[] = [];
+  const fileOf = new Map<string, string>();
   for (const name of typeof files === 'string' ? [files] : (files ?? [])) {
     const file = envFiles.get(resolve(place.root, name));
     if (!file) continue;
     const expanded = expandEnvFile(file, [env, callerEnv]);
     Object.assign(env, expanded.variables);
+    for (const variable of Object.keys(expanded.variables)) fileOf.set(variable, name);
     problems.push(...file.problems, ...expanded.problems);
     warnings.push(...expanded.warnings);
   }
   // Taken from the tree, because zod drops a variable called __proto__.
-  for (const [name, { value }] of entriesOf(valueAt(tree, ...envPath)))
-    env[name] = String(scalarOf(value));
-  return { env, problems, warnings };
+  for (const [name, { value }] of entriesOf(valueAt(tree, ...envPath))) {
+    const text = String(scalarOf(value));
+    const file = fileOf.get(name);
+    if (file !== undefined && env[name] !== text) {
+      const message = `hides ${name} of ${file}, which has another value: a change of it there has no effect`;
+      notes.push(problem(value.at, [...envPath, name], message));
+    }
+    env[name] = text;
+  }
+  return { env, problems, warnings, notes };
 }
 
-function findingsOf(service: string | null, { problems, warnings }: Environment): EnvFinding[] {
+function findingsOf(
+  service: string | null,
+  { problems, warnings, notes }: Environment,
+): EnvFinding[] {
   return [
     ...problems.map((found) => ({ service, severity: 'problem' as const, found })),
     ...warnings.map((found) => ({ service, severity: 'warning' as const, found })),
+    ...notes.map((found) => ({ service, severity: 'note' as const, found })),
   ];
 }
 

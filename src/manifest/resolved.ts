@@ -196,8 +196,8 @@ export type Containment = 'auto' | 'cgroup' | 'none';
 export interface EnvFinding {
   /** The service whose `envFile` names the file; null: that of the project, so it concerns every service. */
   readonly service: string | null;
-  /** 'problem': no service that uses the file is started. 'warning': the user should know. */
-  readonly severity: 'problem' | 'warning';
+  /** 'problem': no service that uses the file is started. 'warning': the user should know. 'note': only `check` says it. */
+  readonly severity: 'problem' | 'warning' | 'note';
   readonly found: Problem;
 }
 

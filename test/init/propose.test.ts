@@ -390,6 +390,18 @@ test('servers that no script names', () => {
   });
 });
 
+test('the process of a Procfile whose PORT is that of .env gets it from there alone', () => {
+  const found = proposeFor({
+    Procfile: 'web: vite --port $PORT\nworker: node w.js\n',
+    '.env': 'PORT=8000\nexport PORT="8123"\n',
+  });
+  const envFile = '.env';
+  expect(byName(found)).toEqual({
+    web: { command: 'vite --port $PORT', envFile, ports: [8123] },
+    worker: { command: 'node w.js', envFile, env: { PORT: '8223' } },
+  });
+});
+
 test('a file of a manager of processes comes before scripts', () => {
   const found = proposeFor({
     ...scripts({ dev: 'foreman start -f Procfile.dev', test: 'jest' }),

@@ -99,6 +99,19 @@ test('a setting that does not work on this machine is reported, and is no mistak
   }
 });
 
+test('a variable of an env file that env hides with another value is noted, without the values', async () => {
+  const env = { PORT: '1', SAME: 'x', OWN: '1' };
+  const root = folderWith({
+    '.devctl.json': { services: { a: { ...services.a, env, envFile: 'a.env' } } },
+    'a.env': 'PORT=S3CRET\nSAME=x\n',
+  });
+  const { exitCode, stdout } = await run({ config: join(root, '.devctl.json'), json: true });
+  const { notes } = JSON.parse(stdout);
+  const hidden = 'services.a.env.PORT: hides PORT of a.env, which has another value';
+  expect({ exitCode, notes }).toEqual({ exitCode: 0, notes: [expect.stringContaining(hidden)] });
+  expect(stdout).not.toContain('S3CRET');
+});
+
 test('env files are checked, also those of services that nobody starts', async () => {
   const root = folderWith({
     '.devctl.json': {
