@@ -135,7 +135,10 @@ function resolveService(
   env: Readonly<Record<string, string>>,
 ): ResolvedService {
   const { place, manifest, tree } = parts;
-  const defined = keyPositionOf(tree, ['services', name]);
+  const placeOf = (path: readonly string[]): string => {
+    const { file, line } = keyPositionOf(tree, path);
+    return `${relative(place.root, file)}:${line}`;
+  };
   const { ports, udpPorts } = byProtocol(
     Object.values(service.ports ?? []).flatMap((port) => parsePort(port) ?? []),
   );
@@ -164,7 +167,8 @@ function resolveService(
     tty: service.tty ?? false,
     color: service.color ?? manifest.color ?? 'auto',
     oneShot: service.oneShot ?? false,
-    definedAt: `${relative(place.root, defined.file)}:${defined.line}`,
+    definedAt: placeOf(['services', name]),
+    ...(service.ports === undefined ? {} : { portsAt: placeOf(['services', name, 'ports']) }),
   };
 }
 

@@ -160,6 +160,8 @@ export interface ResolvedService extends Required<DeclaredPorts> {
   readonly oneShot: boolean;
   /** Place of the definition in the manifest, for messages: `.devctl.json:12`. */
   readonly definedAt: string;
+  /** The same of its `ports`; missing where it has none. */
+  readonly portsAt?: string;
   /** Present where no manifest defines it, but the command line that has started it: `devctl start web -- npm run dev`. */
   readonly adHoc?: true;
   /** Present where `devctl up` has found it in a folder without a manifest: nothing but this definition knows all of it. */

@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { expect } from 'vitest';
@@ -31,7 +32,11 @@ test('start names the bystander that holds a port, and starts nothing', async ()
     expect(stderr).toContain('vitest');
     expect(stderr).toContain(` in ${process.cwd()}`);
     expect(stderr).toContain(`, of ${userInfo().username}`);
-    expect(stderr).toContain(`→ kill ${process.pid}; or choose another port (.devctl.json:`);
+    const lines = readFileSync(project.file('.devctl.json'), 'utf8').split('\n');
+    const line = lines.findIndex((text) => text.includes('"ports"')) + 1;
+    expect(stderr).toContain(
+      `→ kill ${process.pid}; or choose another port (.devctl.json:${line}); nothing`,
+    );
     expect(project.oracle.everything()).toEqual([]);
   } finally {
     server.close();

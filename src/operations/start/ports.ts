@@ -50,6 +50,7 @@ export async function requireFreePorts(
     const running = runningServices(state, latest.snapshot);
     const units = new Set<string>();
     const taken: string[] = [];
+    const places = new Set<string>();
     const ends = new Set<string>();
     for (const holder of holders) {
       const claim = claimOf(holder, latest.claims);
@@ -61,13 +62,15 @@ export async function requireFreePorts(
         warn(`port ${holder.port} is held by a left-over of ours (pid ${pid})`);
         units.add(unit);
       } else {
-        const name = wanted.get(holder.port)?.name;
+        const service = wanted.get(holder.port);
         const description = describe(holder, claim, latest.snapshot);
-        taken.push(`${name}: port ${holder.port} is held by ${description}`);
+        const isDeclared = declared.has(holder.port);
+        if (service) places.add((isDeclared && service.portsAt) || service.definedAt);
+        taken.push(`${service?.name}: port ${holder.port} is held by ${description}`);
         ends.add(howToEnd(holder, claim));
       }
     }
-    if (taken.length > 0) throw portsTaken({ taken, ends: [...ends] }, wanted, declared);
+    if (taken.length > 0) throw portsTaken({ taken, ends, places }, wanted, declared);
     if (units.size === 0) return;
     await endLeftovers(context, [...units], warn);
     latest = await lookAtProject(host, state.folder, state);
@@ -125,17 +128,24 @@ function howToEnd({ process: one, uid }: PortHolder, claim: Claim | null): strin
 }
 
 function portsTaken(
-  { taken, ends }: { readonly taken: readonly string[]; readonly ends: readonly string[] },
+  {
+    taken,
+    ends,
+    places,
+  }: {
+    readonly taken: readonly string[];
+    readonly ends: ReadonlySet<string>;
+    readonly places: ReadonlySet<string>;
+  },
   wanted: WantedPorts,
   declared: ReadonlySet<Port>,
 ): DevctlError {
-  const [first] = wanted.values();
   const isOnlyProbed = [...wanted.keys()].every((port) => !declared.has(port));
   const otherwise = isOnlyProbed
     ? 'let the probe accept it ("owner": "any")'
     : 'choose another port';
   return new DevctlError('port-taken', [...new Set(taken)].join('\n'), {
-    hint: `${ends.join('; ')}; or ${otherwise} (${first?.definedAt}); nothing was started`,
+    hint: `${[...ends].join('; ')}; or ${otherwise} (${[...places].join(', ')}); nothing was started`,
   });
 }
 
