@@ -79,7 +79,9 @@ export async function upCommand(
   const { exitCodeFrom } = options;
   if (exitCodeFrom !== undefined && !selected.includes(exitCodeFrom)) {
     throw new DevctlError('usage', `--exit-code-from ${exitCodeFrom}: it is not started here`, {
-      hint: `one of: ${selected.join(', ')}`,
+      hint: Object.hasOwn(manifest.services, exitCodeFrom)
+        ? `start it, too: ${DEVCTL} up ${[...(names.length > 0 ? names : selected), exitCodeFrom].join(' ')} --exit-code-from ${exitCodeFrom}`
+        : `one of: ${selected.join(', ')}`,
     });
   }
   const named = names.length === 0 ? null : selectServices(choices, names);

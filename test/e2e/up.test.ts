@@ -42,6 +42,7 @@ test('up in CI exits with the code of one service and leaves nothing', async () 
   expect({ exitCode, left: left(project) }).toEqual({ exitCode: 7, left: [] });
 
   const wrong = await devctl(project, 'up', 'web', '--exit-code-from', 'tests');
+  expect(wrong.stderr).toContain('devctl up web tests --exit-code-from tests');
   expect(wrong).toMatchObject({ exitCode: 2, stdout: '' });
 });
 
