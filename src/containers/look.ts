@@ -22,11 +22,13 @@ const LOOK_MS = 1_000;
 /**
  * Describes the containers of a project. Where the engine gives no answer in a second, it is the last one that it gave.
  *
+ * @param without the compose services without which services run, where the engine had none of them
  * @returns null where there are none, and never were any that anybody remembers
  */
 export async function lookAtContainers(
   folder: ProjectFolder,
   env: Readonly<Record<string, string | undefined>>,
+  without: readonly string[],
 ): Promise<ContainersStatus | null> {
   const read = readContainersRecord(folder);
   const record = read.kind === 'record' ? read.record : null;
@@ -55,7 +57,11 @@ export async function lookAtContainers(
     };
   }
   const seen = readSeen(folder, isStatus);
-  if (record === null && seen === null) return null;
+  if (record === null && seen === null) {
+    if (without.length === 0) return null;
+    const why = `${found.failure.why}; services run without ${without.join(', ')}, because "required" is false`;
+    return { engine: null, remote: false, ageMs: 0, why, list: [], healthy: true };
+  }
   return {
     engine: record?.engine.endpoint ?? null,
     remote: engine.isRemote,

@@ -29,6 +29,8 @@ export interface ManifestContents extends ManifestPlace {
   readonly protection: ProtectionSettings;
   /** True where the manifest has containers. */
   readonly hasContainers: boolean;
+  /** True where services start although the containers cannot be: `"required": false`. */
+  readonly startsWithoutContainers: boolean;
 }
 
 export type ManifestOutline =
@@ -99,6 +101,7 @@ function outline(
     sweep: outlineSweep(tree, complaints, readable),
     protection: outlineProtection(tree, complaints),
     hasContainers: valueAt(tree, 'containers') !== undefined,
+    startsWithoutContainers: scalarOf(valueAt(tree, 'containers', 'required')) === false,
   };
 }
 

@@ -180,6 +180,12 @@ describe('containers, with a docker that is a stand-in', () => {
       const without = await run('start');
       expect(without).toMatchObject({ exitCode: 0 });
       expect(without.stderr).toContain('the services start without them');
+      expect(await run('status')).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringMatching(
+          new RegExp(`containers: .*${says}.*; services run without db,`),
+        ),
+      });
       expect(await run('stop')).toMatchObject({ exitCode: 0 });
     },
   );

@@ -80,6 +80,7 @@ test('an outline has what stop and status need, with the local file merged over 
     sweep: { patterns: ['turbo'], scope: 'user', protect: ['vim'] },
     protection: { patterns: [], byEnvironment: false },
     hasContainers: false,
+    startsWithoutContainers: false,
   });
 });
 

@@ -26,6 +26,7 @@ import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapsh
 import { ticksToMs } from '../../processes/ticks.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { hadContainers } from '../../project/place/containers-copy.ts';
+import { readRecords } from '../../project/records.ts';
 import { isDone, type ServiceRecord } from '../../project/service-record.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
@@ -55,14 +56,23 @@ export async function readStatus(
 }
 
 /** Asks for the containers of a project; a project that never had any costs one look. */
-export async function readContainers({
-  folder,
-  outline,
-}: OpenProject): Promise<ContainersStatus | null> {
+export async function readContainers(project: OpenProject): Promise<ContainersStatus | null> {
+  const { folder, outline } = project;
   const isDeclared = outline.kind !== 'absent' && outline.hasContainers;
   if (!isDeclared && !hadContainers(folder)) return null;
   const { lookAtContainers } = await import('../../containers/look.ts');
-  return lookAtContainers(folder, process.env);
+  return lookAtContainers(folder, process.env, namesDoneWithout(project));
+}
+
+/** The compose services that services which run depend on, where a start goes on without them. */
+function namesDoneWithout({ folder, outline }: OpenProject): readonly string[] {
+  if (outline.kind === 'absent' || !outline.startsWithoutContainers) return [];
+  const running = readRecords(folder).records.flatMap((one) => (one.leader ? [one.service] : []));
+  const services = new Set(outline.services.map(({ name }) => name));
+  const needed = outline.services
+    .filter(({ name }) => running.includes(name))
+    .flatMap(({ dependsOn }) => dependsOn.filter((name) => !services.has(name)));
+  return [...new Set(needed)];
 }
 
 /** Adds the containers to a report: it is healthy only where they are. A project may have nothing else. */
