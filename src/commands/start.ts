@@ -4,6 +4,7 @@ import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { readEvents } from '../history/read.ts';
 import { usualStartMs } from '../history/usual.ts';
 import { warningInWords } from '../limits/words.ts';
+import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { choicesOf, isContainersAlone, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { loadStartable, type StartableProject } from '../operations/start/ad-hoc.ts';
@@ -22,6 +23,7 @@ import { DEVCTL } from '../own-command.ts';
 import type { Host } from '../processes/host.ts';
 import { openHost } from '../processes/real-host.ts';
 import { type OpenProject, openProject } from '../project/open-project.ts';
+import { missingProgram } from '../services/launch/spawn-failure.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { composeNotes, showContainer } from './containers/progress.ts';
 import { printHints } from './failure-hint.ts';
@@ -49,9 +51,28 @@ export async function startCommand(
   const startable = loadStartable(project, query);
   if (names.length === 0 && isContainersAlone(startable.manifest))
     return (await import('./containers/up.ts')).startContainersOnly(names, options);
+  refuseCommand(names, startable.manifest);
   const selected = selectForStart(choicesOf(startable.manifest), names);
   const containers = names.length === 0 ? 'all' : 'needed';
   return startSelected(project, startable, selected, { ...options, wanted: containers });
+}
+
+/**
+ * Refuses the words of a command, where its first one is a program and no service.
+ *
+ * @throws DevctlError 'service-unknown'
+ */
+function refuseCommand(
+  names: readonly string[],
+  { services, groups, root }: ResolvedManifest,
+): void {
+  const [program = ''] = names;
+  const isKnown = Object.hasOwn(services, program) || Object.hasOwn(groups, program);
+  const place = { cwd: root, env: definedOnly(process.env) };
+  if (names.length < 2 || isKnown || missingProgram([program], place) !== null) return;
+  throw new DevctlError('service-unknown', `no service or group is called "${program}"`, {
+    hint: `to start that command as a service: ${DEVCTL} start NAME -- ${names.join(' ')}`,
+  });
 }
 
 /** How `startSelected` differs between its callers. */

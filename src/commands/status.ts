@@ -121,8 +121,11 @@ function printServices({ services, leases }: StatusReport, theme: Theme): void {
   }
   const blocked = services.filter(({ blockedBy }) => blockedBy.length > 0).map(({ name }) => name);
   const explained = services.filter(({ reason, done }) => reason !== null && !done);
-  for (const { name, reason } of explained)
+  for (const { name, reason, state, blockedBy } of explained) {
     process.stdout.write(`${name}: ${printable(reason ?? '')}\n`);
+    if (blockedBy.length === 0 && (state === 'failed' || state === 'unhealthy'))
+      process.stdout.write(`  → ${DEVCTL} logs ${name}\n`);
+  }
   if (blocked.length > 0)
     process.stdout.write(
       `  → once what they wait for is up: ${DEVCTL} start ${blocked.join(' ')}\n`,

@@ -268,6 +268,9 @@ function failed(
   return { kind: 'failure', failure: { kind, ...wordsOf(kind, host, detail) } };
 }
 
+/** The way to start services without an engine. */
+export const OR_WITHOUT = '; or start without it: "containers": {"required": false}';
+
 function wordsOf(
   kind: EngineFailure['kind'],
   host: string,
@@ -292,7 +295,7 @@ function wordsOf(
     case 'down':
       return {
         why: `no Docker engine answers${host}`,
-        hint: 'start it: sudo systemctl start docker, or Docker Desktop; docker info tells more',
+        hint: `start it: sudo systemctl start docker, or Docker Desktop; docker info tells more${OR_WITHOUT}`,
       };
     case 'old':
       return {

@@ -9,7 +9,7 @@ import { writeFileAtomically } from '../project/atomic-file.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { chooseComposeProject } from './choose-project.ts';
 import { type ComposeProject, composeUp, findCompose, readComposeProject } from './compose.ts';
-import { Engine } from './engine.ts';
+import { Engine, OR_WITHOUT } from './engine.ts';
 import type { EngineContainer } from './inspect.ts';
 import { type ContainerMarks, labelsOf } from './labels.ts';
 import { rememberContainers } from './look.ts';
@@ -88,7 +88,7 @@ export async function startContainers(
     if (settings.required || !(error instanceof DevctlError) || error.code !== 'start-failed')
       throw error;
     options.warn(`${error.message}; they are not required, so the services start without them`);
-    if (error.hint) options.warn(`→ ${error.hint}`);
+    if (error.hint) options.warn(`→ ${error.hint.replace(OR_WITHOUT, '')}`);
     return [];
   }
 }

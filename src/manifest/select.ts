@@ -37,7 +37,7 @@ export function selectServices(choices: Choices, names: readonly string[]): read
     names.flatMap((name) => {
       if (services.has(name)) return [name];
       const members = Object.hasOwn(choices.groups, name) ? choices.groups[name] : undefined;
-      if (members === undefined) throw unknownName(name, choices);
+      if (members === undefined) throw unknownName(name, choices, names);
       return members;
     }),
   );
@@ -60,7 +60,11 @@ export function selectForStart(choices: Choices, names: readonly string[]): read
   return choices.services.flatMap(({ name }) => (needed.has(name) ? [name] : []));
 }
 
-function unknownName(name: string, { services, groups }: Choices): DevctlError {
+function unknownName(
+  name: string,
+  { services, groups }: Choices,
+  names: readonly string[],
+): DevctlError {
   const serviceNames = services.map((service) => service.name);
   const groupNames = Object.keys(groups);
   const near = nearest(name, [...serviceNames, ...groupNames]);
@@ -74,8 +78,17 @@ function unknownName(name: string, { services, groups }: Choices): DevctlError {
   return new DevctlError(
     'service-unknown',
     `no service or group is called ${JSON.stringify(name)}.${meant}`,
-    { hint: lists.join('; ') },
+    { hint: otherwise(names, [...serviceNames, ...groupNames]) ?? lists.join('; ') },
   );
+}
+
+/** Says how names are given that are written as other programs take them; null where they are not. */
+function otherwise(names: readonly string[], known: readonly string[]): string | null {
+  const words = names.flatMap((name) => name.split(',')).filter((word) => word !== '');
+  const isList = words.length > 0 && words.every((word) => known.includes(word));
+  if (isList && names.some((name) => name.includes(',')))
+    return `names are separated by blanks: ${words.join(' ')}`;
+  return names.length === 1 && names[0] === 'all' ? 'without a name, it is all of them' : null;
 }
 
 function enumerate(names: readonly string[]): string {

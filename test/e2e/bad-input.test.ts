@@ -137,3 +137,14 @@ eachMode(['start', 'check', 'status', 'stop'])(
     expect(stderr).toMatch(/no (manifest|\.devctl\.json)/);
   },
 );
+
+test('words that are meant for other programs are answered with the command to type', async () => {
+  const command = 'sleep 99';
+  await using project = await temporaryProject({ services: { web: { command } } });
+  const answer = async (...args: string[]) => (await devctl(project, ...args)).stderr;
+  expect(await answer('start', 'env', 'web')).toContain('devctl start NAME -- env web');
+  expect(await answer('run', 'web')).toContain('devctl start web, or npx --no-install devctl rest');
+  for (const one of ['start', 'stop', 'restart'])
+    expect(await answer(one, 'all')).toContain('→ without a name, it is all of them');
+  expect(project.oracle.processes()).toEqual([]);
+});

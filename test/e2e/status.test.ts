@@ -163,6 +163,7 @@ test('status shows how a service ended, and what it left behind', async () => {
   const { stdout, stderr } = await devctl(project, 'status');
   expect(stdout).toContain('1 orphan of runs that have ended, or whose records are gone');
   expect(stdout).toContain(String(orphan?.pid));
+  expect(stdout).toContain('\n  → npx --no-install devctl logs web\n');
   expect(stderr).toContain('→ npx --no-install devctl stop ends them');
 });
 

@@ -72,6 +72,13 @@ test.each<[name: string, message: string]>([
   }
 });
 
+test('names with commas between them, and "all", are answered with how names are given', () => {
+  const hint = (...names: string[]) => errorOf(() => selectServices(choices, names)).hint;
+  expect(hint('web,site', 'db')).toBe('names are separated by blanks: web site db');
+  expect(hint('all')).toBe('without a name, it is all of them');
+  expect(hint('web,gone')).toMatch(/^services: /);
+});
+
 test('the list of known names is short, also when there are none', () => {
   const many = Array.from({ length: 25 }, (_, index) => service(`service-${index}`));
   const hint = (services: Choices['services']) =>

@@ -176,7 +176,13 @@ async function spawnRun(
     removeRecord(folderNow(), service, runId);
     const code = { 127: 'command-not-found', 126: 'command-not-executable' } as const;
     const { shellCode, reason } = launched;
-    throw new DevctlError(shellCode === null ? 'start-failed' : code[shellCode], reason);
+    const [program = ''] = options.command;
+    const hint = `${program} is a service: ${DEVCTL} start ${program}, or ${DEVCTL} restart ${program}`;
+    throw new DevctlError(
+      shellCode === null ? 'start-failed' : code[shellCode],
+      reason,
+      options.services.includes(program) ? { hint } : {},
+    );
   }
   const { pid, uncontained, exited } = launched;
   // At once, because a command can leave hundreds of dead while its record is written.

@@ -114,10 +114,27 @@ export function recordedState(kind: StateKind): ServiceState | null {
   }
 }
 
-/** Says an exit in words: "exited with code 3", "ended by SIGKILL". */
+/** The signals that a shell reports as 128 and their number, because it has hidden them. The numbers are the same everywhere. */
+const SIGNALS_IN_CODES: Readonly<Record<number, string>> = {
+  1: 'SIGHUP',
+  2: 'SIGINT',
+  3: 'SIGQUIT',
+  4: 'SIGILL',
+  6: 'SIGABRT',
+  8: 'SIGFPE',
+  9: 'SIGKILL',
+  11: 'SIGSEGV',
+  13: 'SIGPIPE',
+  15: 'SIGTERM',
+};
+
+/** Says an exit in words: "exited with code 3", "exited with code 137 (128 + SIGKILL)", "ended by SIGKILL". */
 export function exitInWords(exit: Exit): string {
   if (exit.signal !== null) return `ended by ${exit.signal}`;
-  if (exit.code !== null) return `exited with code ${exit.code}`;
+  if (exit.code !== null) {
+    const signal = SIGNALS_IN_CODES[exit.code - 128];
+    return `exited with code ${exit.code}${signal === undefined ? '' : ` (128 + ${signal})`}`;
+  }
   return 'ended, exit code unknown (it was taken over)';
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { LifecycleEvent, LifecycleInput } from '../../../src/services/lifecycle/events.ts';
 import { NO_RESTARTS } from '../../../src/services/lifecycle/restart-policy.ts';
-import { idle, type LifecycleState } from '../../../src/services/lifecycle/states.ts';
+import { exitInWords, idle, type LifecycleState } from '../../../src/services/lifecycle/states.ts';
 import { lifecycle } from '../../../src/services/lifecycle/table.ts';
 
 const leader = { pid: 100, startTicks: 5, bootId: 'boot', pidNamespace: 'ns' };
@@ -743,4 +743,10 @@ test('an adopted service keeps its number of restarts', () => {
 test('an unhealthy service is not probed again as if it had just been started', () => {
   const sick = { ...STATES.unhealthy, was: 'ready' as const };
   expect(lifecycle(sick, EVENTS.askedToStart, now).refusal?.kind).toBe('ignored');
+});
+
+test('an exit code in which a shell hides a signal names the signal', () => {
+  const words = (code: number) => exitInWords({ code, signal: null });
+  expect(words(137)).toBe('exited with code 137 (128 + SIGKILL)');
+  expect([words(128), words(3)]).toEqual(['exited with code 128', 'exited with code 3']);
 });
