@@ -292,9 +292,9 @@ async function bundleSupervisor(places) {
   return { metafile, files: [...named, type] };
 }
 
-/** Bundles the guard, complete in itself: it needs little, and keeps little until it is `sleep`. */
-async function bundleGuard() {
-  return bundleCommonJs(['src/supervisor/guard.ts']);
+/** Bundles the guard of a machine without Perl. */
+async function bundleGuard(places) {
+  return bundleCommonJs(['src/supervisor/guard.ts'], [takenFromPlaces('..', places)]);
 }
 
 /** Bundles the program that begins the session of a terminal. */
@@ -506,7 +506,7 @@ const bundles = await Promise.all([
   bundleModules(YAML, places),
   bundleCommands(places),
   bundleSupervisor(places),
-  bundleGuard(),
+  bundleGuard(places),
   bundleTerminalSession(places),
   bundlePackages(),
 ]);
