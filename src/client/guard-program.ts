@@ -14,6 +14,9 @@ const PERL = '/usr/bin/perl';
 const PRCTL: Partial<Record<NodeJS.Architecture, number>> = { x64: 157, arm64: 167 };
 /** linux/prctl.h */
 const PR_SET_CHILD_SUBREAPER = 36;
+/** asm-generic/fcntl.h: marks a file to be closed by execve(2). */
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 
 /**
  * Starts a supervisor, and becomes its guard: both boot side by side. $0 is Node, $1 the script of the guard; then
@@ -69,7 +72,7 @@ export function guardedProgram(
 
 /**
  * The guard as Perl, which then becomes `sleep`: Node needs 70 ms of CPU time for that, Perl 2. It ignores SIGCHLD, so
- * that the kernel reaps its children, and keeps no file of a caller in use. Where the kernel refuses, Node tells why.
+ * that the kernel reaps its children, and keeps no file in use, not even the log. Where the kernel refuses, Node tells why.
  */
 function becomePerl(perl: string): string | null {
   const prctl = PRCTL[process.arch];
@@ -81,7 +84,9 @@ if (syscall(${prctl}, ${PR_SET_CHILD_SUBREAPER}, 1, 0, 0, 0) == 0) {
   opendir(my $folder, "/proc/self/fd");
   for (readdir $folder) { open(my $file, "<&=", $_) and close $file if /^\\d+$/ and $_ > 2 }
   $SIG{CHLD} = "IGNORE";
+  fcntl($_, ${F_SETFD}, ${FD_CLOEXEC}) for *STDIN, *STDOUT, *STDERR;
   exec { "${sleep.program}" } "${name}", "${seconds}";
+  fcntl($_, ${F_SETFD}, 0) for *STDIN, *STDOUT, *STDERR;
 }
 exec @ARGV;`;
   // A variable of the person may name modules to load, and an unknown locale would be told in the log.

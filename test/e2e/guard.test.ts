@@ -227,8 +227,12 @@ fullTest.runIf(hasSubreaper)(
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
     const preload = project.write(
       'preload.cjs',
-      `if (process.argv[1]?.endsWith('/guard.cjs')) {
-      const { readFileSync } = require('node:fs');
+      // Perl would be the guard at once, so the command that starts it does not see Perl.
+      `const fs = require('node:fs');
+    const { accessSync } = fs;
+    fs.accessSync = (path, mode) => accessSync(path === '/usr/bin/perl' ? '/no/perl' : path, mode);
+    if (process.argv[1]?.endsWith('/guard.cjs')) {
+      const { readFileSync } = fs;
       const given = () => readFileSync('.pids/supervisor.log', 'utf8').includes('no guard');
       const pause = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
       process.chdir = () => { while (!given()) pause(); };
