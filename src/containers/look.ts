@@ -43,7 +43,8 @@ export async function lookAtContainers(
   const marks = marksOf(folder);
   const found = await findAll(engine, folder, marks, record);
   if (found.kind === 'answer') {
-    if (found.value.length === 0 && record === null) return null;
+    if (found.value.length === 0 && record === null)
+      return doneWithout('the engine has no container of this project', without);
     const list = found.value.map((one) => toStatus(one, marks, record));
     if (record) writeSeen(folder, { atMs: Date.now(), list });
     const missing = missingServices(record, found.value);
@@ -57,11 +58,7 @@ export async function lookAtContainers(
     };
   }
   const seen = readSeen(folder, isStatus);
-  if (record === null && seen === null) {
-    if (without.length === 0) return null;
-    const why = `${found.failure.why}; services run without ${without.join(', ')}, because "required" is false`;
-    return { engine: null, remote: false, ageMs: 0, why, list: [], healthy: true };
-  }
+  if (record === null && seen === null) return doneWithout(found.failure.why, without);
   return {
     engine: record?.engine.endpoint ?? null,
     remote: engine.isRemote,
@@ -70,6 +67,13 @@ export async function lookAtContainers(
     list: seen?.list ?? [],
     healthy: false,
   };
+}
+
+/** The status of a project whose services run without containers; null where they need none. */
+function doneWithout(reason: string, without: readonly string[]): ContainersStatus | null {
+  if (without.length === 0) return null;
+  const why = `${reason}; services run without ${without.join(', ')}, because "required" is false`;
+  return { engine: null, remote: false, ageMs: 0, why, list: [], healthy: true };
 }
 
 /** Ours, and those of the compose project that somebody else has started. */

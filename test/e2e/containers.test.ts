@@ -182,9 +182,8 @@ describe('containers, with a docker that is a stand-in', () => {
       expect(without.stderr).toContain('the services start without them');
       expect(await run('status')).toMatchObject({
         exitCode: 0,
-        stdout: expect.stringMatching(
-          new RegExp(`containers: .*${says}.*; services run without db,`),
-        ),
+        // An old engine answers `status`: it is only too old for a start.
+        stdout: expect.stringMatching(/containers: .*; services run without db,/),
       });
       expect(await run('stop')).toMatchObject({ exitCode: 0 });
     },
