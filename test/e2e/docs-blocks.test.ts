@@ -35,7 +35,7 @@ function stepsOf(text: string): ReadonlyMap<string, readonly Step[]> {
 function shapeOf(line: string): string {
   return line
     .replaceAll(/\d+(?:\.\d+)?/g, '0')
-    .replaceAll(/\b0 (?:ms|s|min)\b/g, '0 s')
+    .replaceAll(/\b0 (?:ms|s|min)\b(?: 0 s\b)?/g, '0 s')
     .replaceAll(/\s+/g, ' ')
     .trim();
 }
