@@ -86,7 +86,9 @@ test('tree: every process is below its parent, with its evidence; orphans are ma
   expect(children).toMatchObject([{ ppid: pid }, { ppid: pid }]);
   expect(evidence[0]).toEqual({ kind: 'leader', detail: expect.stringContaining('fan') });
   expect(orphan).toBe(false);
-  const leader = project.oracle.processes().find(({ argv }) => argv[1]?.endsWith('double-fork.pl'));
+  const leader = project.oracle
+    .processes()
+    .find(({ argv }) => argv[1]?.endsWith('double-fork.mjs'));
   if (leader) await killAtOnce(leader);
   await until(async () => /\(orphan\)/.test((await devctl(project, 'tree', 'main')).stdout));
   expect((await devctl(project, 'tree')).stdout).toMatch(/^fan +\d+ .*\n +\d+ .*[├└]─/m);

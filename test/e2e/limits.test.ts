@@ -160,7 +160,7 @@ fullTest(
     );
     expect(limited.exitCode, limited.stderr).toBe(124);
     expect(limited.stderr).toMatch(
-      /over its limit: run-perl: ([567]) processes, limit 4; most of it below .*fan.* \(pid \d+\): \1 processes, .*: ending everything/,
+      /over its limit: run-node: ([567]) processes, limit 4; most of it below .*fan.* \(pid \d+\): \1 processes, .*: ending everything/,
     );
     const idle = await devctl(project, 'run', '--idle', '1s', '--json', '--', 'sleep', '60');
     expect(idle.exitCode).toBe(124);

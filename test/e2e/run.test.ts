@@ -73,9 +73,9 @@ test('run passes on the output and the end of its command, and adds nothing', as
 
 test('run ends and names orphans of its command; with --fail-on-orphans it fails then', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
-  const command = fixture('double-fork').map((word) => `'${word}'`);
+  const [node, file] = fixture('double-fork');
   // It is killed and leaves its daemon, which has no environment where a subreaper contains it.
-  const daemon = `${command.join(' ')} ${hasSubreaper ? '--empty-env' : ''} >out & made=$!`;
+  const daemon = `'${node}' '${file}' ${hasSubreaper ? '--empty-env' : ''} >out & made=$!`;
   const script = `${daemon}; until grep -q ready out; do sleep 0.05; done; kill -9 $made; exit 0`;
   const words = ['--name', 'once', '--fail-on-orphans', '--', 'sh', '-c', script];
   const run = await devctl(project, 'run', ...words);

@@ -37,7 +37,7 @@ test('sweep asks and then kills programs that match; services and bystanders are
       web: { command: fixture('bystander', 'npm', 'run', 'dev') },
       api: service('fan', ['1']),
     },
-    sweep: { patterns: ['stubborn\\.pl'], protect: ['precious'] },
+    sweep: { patterns: ['stubborn\\.mjs'], protect: ['precious'] },
   });
   await using elsewhere = await temporaryProject();
   const announced = /^stop also ends dev tools started by hand here; off: "sweep": .*"off"/m;

@@ -71,7 +71,7 @@ const lacksLsof = spawnSync('lsof', ['-v']).error !== undefined;
 test.skipIf(lacksLsof)('ps and lsof see the same as /proc', async () => {
   await using project = await temporaryProject();
   run(project, 'own-session');
-  await until(() => project.oracle.processes().find((one) => one.argv[1]?.endsWith('sleeper.pl')));
+  await until(() => project.oracle.processes().find((one) => one.argv[1]?.endsWith('sleeper.mjs')));
   const mine = project.oracle.processes();
   expect(mine.length).toBe(2);
   const portable = new Map(readProcessesPortably().map((one) => [one.pid, one]));

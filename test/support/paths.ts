@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -6,11 +5,7 @@ export const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The command that runs a program of `fixtures/`: `fixture('fan', '3')`. */
 export function fixture(name: string, ...args: readonly string[]): string[] {
-  const folder = join(repositoryRoot, 'fixtures');
-  const perl = join(folder, `${name}.pl`);
-  return existsSync(perl)
-    ? ['/usr/bin/perl', perl, ...args]
-    : [process.execPath, join(folder, `${name}.mjs`), ...args];
+  return [process.execPath, join(repositoryRoot, 'fixtures', `${name}.mjs`), ...args];
 }
 
 /** A preload with which a Node program holds the marker file open. */
