@@ -73,7 +73,13 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     cgroup: 'why' in groups ? { held: false, why: groups.why } : { held: true, why: null },
   };
   const awaited = parent === undefined ? null : await awaitGuard(table, Number(parent));
-  const guard = awaited?.guard ?? null;
+  let guard = awaited?.guard ?? null;
+  if (guard && !native) {
+    // Perl becomes a guard without koffi. One above a supervisor that is no subreaper would hold only a part.
+    log(`there is no guard: ${subreaper.why}`);
+    await host.signal(guard, 'SIGKILL');
+    guard = null;
+  }
   if (awaited?.guard === null) {
     log(`there is no guard: ${awaited.why}`);
     if (awaited.late) await host.signal(awaited.late, 'SIGKILL');
