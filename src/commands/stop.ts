@@ -77,8 +77,8 @@ export async function stopCommand(
       },
     );
   }
-  // In an emergency, fifty other processes may want the same two processors.
-  if (force && !dryRun) takePrecedence();
+  // A fork storm of the services, or fifty other processes, may want the same two processors.
+  if (!dryRun) takePrecedence();
   const sweep = sweepSettingsOf(project, force && named?.maySweep !== false);
   const declared = declaredServices(project);
   if (outline.kind === 'broken') {

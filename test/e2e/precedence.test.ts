@@ -13,7 +13,7 @@ const mayRaise = process.getuid?.() === 0 && existsSync(FILE);
 eachModeIf(mayRaise)([
   ['stop --force', -20],
   ['stop --force --dry-run', 0],
-  ['stop', 0],
+  ['stop', -20],
 ])('as root, %s gives its session niceness %i until it ends', async (words, niceness) => {
   await using project = await temporaryProject({ services: { web: { command: 'sleep 100' } } });
   // It runs before the listener of devctl, which sets the niceness back.
