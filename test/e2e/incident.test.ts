@@ -3,6 +3,7 @@ import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { beforeAll, expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctlWith, startDevctl } from '../support/devctl.ts';
+import { IMAGE, startEngine, whyNoEngine } from '../support/docker-engine.ts';
 import { canBind, freePorts } from '../support/free-ports.ts';
 import {
   copyIncident,
@@ -27,6 +28,16 @@ async function incident() {
   const [orchestrator = 0, web = 0] = ports;
   project.write('.devctl.local.json', incidentPorts(orchestrator, web));
   return { project, ports };
+}
+
+/** Adds a container that the orchestrator needs. */
+function withDatabase(project: TemporaryProject): void {
+  const db = { image: IMAGE, init: true, command: ['sleep', '100000'], stop_grace_period: '1s' };
+  project.write('compose.yaml', JSON.stringify({ version: '3.8', services: { db } }));
+  const local = JSON.parse(readFileSync(project.file('.devctl.local.json'), 'utf8'));
+  local.services.orchestrator.dependsOn = ['db'];
+  local.containers = { command: 'docker-compose' };
+  project.write('.devctl.local.json', JSON.stringify(local));
 }
 
 function run(project: TemporaryProject, ...args: readonly string[]) {
@@ -122,8 +133,13 @@ test(
 fullTest(
   'the validation checklist of the founding plan, in its order',
   async () => {
+    await using engine = whyNoEngine() === null ? await startEngine() : null;
     const { project, ports } = await incident();
     await using _project = project;
+    const env = { ...incidentEnvironment(), ...engine?.env };
+    const run = (one: TemporaryProject, ...args: readonly string[]) =>
+      devctlWith(one, { env }, ...args);
+    if (engine) withDatabase(project);
     const linesOf = (name: string) =>
       readFileSync(project.file(`.pids/${name}`), 'utf8')
         .trimEnd()
@@ -140,6 +156,7 @@ fullTest(
     const { services, breaches, healthy } = JSON.parse(status.stdout);
     expect(healthy).toBe(true);
     expect(services).toHaveLength(7);
+    expect(engine?.containers() ?? [{}]).toHaveLength(1);
     expect(services.map(({ state }: { state: string }) => state)).toEqual(Array(7).fill('ready'));
 
     // 3. ps shows services in isolated process groups.
@@ -171,6 +188,7 @@ fullTest(
 
     // 6. No orphaned processes remain.
     expect(project.oracle.everything()).toEqual([]);
+    expect(engine?.containers() ?? []).toEqual([]);
 
     // 7. Can restart services without interference.
     const again = await run(project, 'start');
@@ -193,6 +211,7 @@ fullTest(
     expect(JSON.parse(forced.stdout).survivors).toEqual([]);
     const left = project.oracle.processes().map(({ pid, argv }) => `${pid} ${argv.join(' ')}`);
     expect(left).toEqual([]);
+    expect(engine?.containers() ?? []).toEqual([]);
     for (const port of ports) expect(await canBind(port)).toBe(true);
   },
   TIMEOUT_MS,
