@@ -38,7 +38,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   supervisor: [['api'], ['policies'], ['services']],
   operations: [['up', 'wait', 'probe'], ['start', 'run'], ['stop'], ['status', 'doctor', 'attach']],
   output: [['monitor', 'html'], ['text'], ['terminal']],
-  services: [['probes'], ['launch'], ['lifecycle']],
+  services: [['probes', 'hooks'], ['launch'], ['lifecycle']],
 };
 
 /** Decisions without the world: the same input always gives the same answer. */
@@ -47,6 +47,7 @@ const PURE: readonly RegExp[] = [
   /^report\//,
   /^patterns\//,
   /^services\/lifecycle\//,
+  /^services\/hooks\/gate\.ts$/,
   /^stopping\/(plan|waves|state|asking|killing)\.ts$/,
   /^limits\/(check-breach|evaluate|growth-branch|words)\.ts$/,
   /^leases\/evaluate\.ts$/,

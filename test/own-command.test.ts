@@ -40,7 +40,7 @@ const SPOKEN_OF: readonly (readonly [file: string, text: string])[] = [
   ['output/html/page.ts', '· devctl report${period'],
   // The role of a process.
   ['commands/tree.ts', "role === 'run' ? 'devctl run'"],
-  ['operations/stop/build-report.ts', "const starter = oneOff ? 'devctl run'"],
+  ['operations/stop/build-report.ts', "const starter = oneOff && !oneOff.hook ? 'devctl run'"],
   ['operations/stop/build-report.ts', 'below the supervisor or devctl run is a child'],
   ['operations/stop/build-report.ts', 'its guard or devctl run could not be asked'],
   ['ownership/claims.ts', "process, 'devctl run', run"],

@@ -4,6 +4,7 @@ import type { Breach } from '../limits/breach.ts';
 import type {
   Containment,
   Limit,
+  Notify,
   ProtectionSettings,
   ResolvedService,
   SweepSettings,
@@ -68,6 +69,8 @@ export interface StartRequest {
   /** The definition of each service for its record, as far as it is known. */
   readonly definitions?: Readonly<Record<string, RecordedDefinition>>;
   readonly limits: LimitsRequest;
+  /** Missing: nobody is told of failures and limits. */
+  readonly notify?: NotifyRequest;
   /** The lease that everything runs on; null: the lease stays as it is. */
   readonly lease?: LeaseRequest | null;
 }
@@ -76,6 +79,12 @@ export interface LeaseRequest {
   readonly lease: Lease;
   /** Absolute path of the manifest. */
   readonly manifest: string;
+}
+
+/** How to tell somebody of failures and exceeded limits, and the name of the project in the message. */
+export interface NotifyRequest {
+  readonly how: Notify;
+  readonly project: string;
 }
 
 /** The limits of the project: on all services together. */
@@ -131,6 +140,8 @@ export interface StopCommandRequest {
   readonly service: string;
   /** The environment of the caller. */
   readonly env: Readonly<Record<string, string>>;
+  /** True: the hook that runs once the service is stopped, instead of its stop command. Missing: false. */
+  readonly isHook?: boolean;
 }
 
 /** After `began` the caller must not run the command again, even if the supervisor dies. */

@@ -8,6 +8,7 @@ import { openLogSource } from '../logs/source.ts';
 import type { ManifestQuery } from '../manifest/locate.ts';
 import { type OwnCommand, runOwnCommand } from '../operations/run-devctl.ts';
 import { type Observation, type Observing, observeProject } from '../operations/status/observe.ts';
+import { freshFailures } from '../output/monitor/failures.ts';
 import { type FullScreen, openFullScreen } from '../output/monitor/full-screen.ts';
 import { MOST_LINES } from '../output/monitor/log-view.ts';
 import {
@@ -32,6 +33,7 @@ import {
   requireProject,
   steadyQuery,
 } from '../project/open-project.ts';
+import { terminalMessage } from '../services/hooks/desktop.ts';
 import { watchStdout } from './watch-stdout.ts';
 
 export interface MonitorOptions {
@@ -63,6 +65,7 @@ class Monitor {
   /** The devctl command that carries out the first action. */
   #command: OwnCommand | undefined;
   #isFrameDue = false;
+  #observed: Observation | null = null;
   #leave = (_code: number): void => {};
   readonly #left = new Promise<number>((resolve) => {
     this.#leave = resolve;
@@ -81,9 +84,10 @@ class Monitor {
       ended: (exitCode) => this.#leave(exitCode),
     });
     this.#model = initialModel(this.#screen.size(), basename(folder.root) || folder.root, past);
-    this.#observing = observeProject(openHost(), query, (observation) =>
-      this.#onEvent({ kind: 'observed', observation }),
-    );
+    this.#observing = observeProject(openHost(), query, (observation) => {
+      this.#showMessages(observation);
+      this.#onEvent({ kind: 'observed', observation });
+    });
   }
 
   async run(): Promise<number> {
@@ -102,6 +106,15 @@ class Monitor {
     this.#command.release();
     const { verb, service } = this.#model.actions[0] ?? { verb: '', service: '' };
     process.stderr.write(`the ${verb} of ${service} goes on; ${DEVCTL} status shows how it went\n`);
+  }
+
+  /** Has the terminal show fresh failures on its desktop, where the manifest wants that. */
+  #showMessages(observation: Observation): void {
+    const { outline } = this.#project;
+    const fresh = freshFailures(this.#observed, observation, Date.now());
+    this.#observed = observation;
+    if (outline.kind === 'absent' || !outline.notifiesDesktop) return;
+    for (const event of fresh) process.stdout.write(terminalMessage(event, outline.name));
   }
 
   #onEvent(event: MonitorEvent): void {

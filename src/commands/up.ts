@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
-import { warningInWords } from '../limits/words.ts';
+import { breachInWords, warningInWords } from '../limits/words.ts';
 import { followLogs, type LogFollower } from '../logs/follow.ts';
 import { readLog, type ServiceLine } from '../logs/reader.ts';
 import { logFolders, type ServiceLog, serviceLogs } from '../logs/services.ts';
@@ -33,6 +33,7 @@ import { DEVCTL } from '../own-command.ts';
 import { openHost } from '../processes/real-host.ts';
 import { logsFolderOf } from '../project/folder.ts';
 import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
+import { terminalMessage } from '../services/hooks/desktop.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { failureHints } from './failure-hint.ts';
 import { lineToJson, lineToText } from './log-line.ts';
@@ -200,11 +201,14 @@ class Up {
         this.#following.wake();
         if (json) void this.#out.write(jsonLine(change));
         else noteChange(note, change);
+        const { service, to, reason, blockedBy } = change;
+        if (to === 'failed' && blockedBy.length === 0) this.#showMessage('failed', service, reason);
       },
       onBreach: (breach) => {
         if (json) void this.#out.write(jsonLine({ type: 'breach', breach }));
         // The end or the restart of a service says why by itself.
         else if (breach.action === 'warn') warn(`over its limit: ${warningInWords(breach)}`);
+        this.#showMessage('limit', breach.service, breachInWords(breach));
       },
       onStarted: (result) => {
         if (!json) this.#noteStarted(result);
@@ -218,6 +222,14 @@ class Up {
         this.#stopProgress(living);
       },
     };
+  }
+
+  /** Has the terminal show a message on its desktop, where the manifest wants that. */
+  #showMessage(name: 'failed' | 'limit', service: string | null, reason: string | null): void {
+    const { notify, name: project } = this.#scope.manifest;
+    if (notify !== 'desktop' || !process.stderr.isTTY) return;
+    const event = { name, service, reason, exit: null, atMs: Date.now() };
+    process.stderr.write(terminalMessage(event, project));
   }
 
   #noteStarted({ services, changed }: StartResult): void {

@@ -124,7 +124,7 @@ function withBraces(command: string): string {
 }
 
 function unmapped({ service, containers }: ExportedService): readonly string[] {
-  const { dependsOn, ready, live, restart, limits, resources, stop, tty } = service;
+  const { dependsOn, ready, live, restart, limits, resources, stop, tty, on } = service;
   return [
     ...(Object.keys(dependsOn).length + containers.length > 0 ? ['dependsOn'] : []),
     ...(ready === null ? [] : ['ready']),
@@ -135,6 +135,7 @@ function unmapped({ service, containers }: ExportedService): readonly string[] {
       : []),
     ...(stop.signal === 'SIGTERM' ? [] : ['stop.signal']),
     ...(stop.command === null ? [] : ['stop.command']),
+    ...(Object.keys(on).length > 0 || stop.stopped !== undefined ? ['on'] : []),
     ...(tty ? ['tty'] : []),
   ];
 }

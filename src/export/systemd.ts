@@ -144,6 +144,9 @@ function unmapped({ service }: ExportedService): readonly ExportNote[] {
       ? []
       : [note('live', 'systemd does not ask whether it is still well')]),
     ...(service.tty ? [note('tty', 'it has no terminal under systemd')] : []),
+    ...(Object.keys(service.on).length > 0 || service.stop.stopped !== undefined
+      ? [note('on', 'systemd runs no hooks for these events')]
+      : []),
   ];
 }
 

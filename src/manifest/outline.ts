@@ -31,6 +31,8 @@ export interface ManifestContents extends ManifestPlace {
   readonly hasContainers: boolean;
   /** True where services start although the containers cannot be: `"required": false`. */
   readonly startsWithoutContainers: boolean;
+  /** True where failures are shown on the desktop: `"notify": "desktop"`. */
+  readonly notifiesDesktop: boolean;
 }
 
 export type ManifestOutline =
@@ -101,6 +103,7 @@ function outline(
     sweep: outlineSweep(tree, complaints, readable),
     protection: outlineProtection(tree, complaints),
     hasContainers: valueAt(tree, 'containers') !== undefined,
+    notifiesDesktop: scalarOf(valueAt(tree, 'notify')) === 'desktop',
     startsWithoutContainers: scalarOf(valueAt(tree, 'containers', 'required')) === false,
   };
 }

@@ -10,6 +10,7 @@ import { type Problem, problem } from './problem.ts';
 import type {
   EnvFinding,
   LivenessProbe,
+  Notify,
   ReadinessProbe,
   ResolvedManifest,
   ResolvedService,
@@ -98,6 +99,7 @@ export function resolveManifest(parts: ManifestParts): ResolvedManifest {
         ({ dependsOn }) => dependenciesOf(dependsOn ?? [], manifest).containers,
       ),
     ),
+    notify: resolveNotify(manifest.notify),
     limits: resolveProjectLimits(manifest.limits),
   });
 }
@@ -143,6 +145,7 @@ function resolveService(
     Object.values(service.ports ?? []).flatMap((port) => parsePort(port) ?? []),
   );
   const cwd = resolve(place.root, service.cwd ?? '.');
+  const { stopped, ...on } = service.on ?? {};
   return {
     name,
     command: service.command,
@@ -159,7 +162,9 @@ function resolveService(
       signal: service.stop?.signal ?? 'SIGTERM',
       graceMs: service.stop?.grace ?? manifest.stopGrace ?? DEFAULT_GRACE_MS,
       command: service.stop?.command ?? null,
+      ...(stopped === undefined ? {} : { stopped }),
     },
+    on: definedOnly(on),
     limits: resolveServiceLimits(service.limits),
     resources: resolveResources(service.limits),
     autostart: service.autostart ?? true,
@@ -170,6 +175,21 @@ function resolveService(
     definedAt: placeOf(['services', name]),
     ...(service.ports === undefined ? {} : { portsAt: placeOf(['services', name, 'ports']) }),
   };
+}
+
+/** Leaves out the keys that are undefined. */
+function definedOnly<Value>(
+  values: Readonly<Record<string, Value | undefined>>,
+): Readonly<Record<string, Value>> {
+  const given = Object.entries(values).flatMap(([key, value]) =>
+    value === undefined ? [] : [[key, value] as const],
+  );
+  return Object.fromEntries(given);
+}
+
+function resolveNotify(notify: Manifest['notify']): Notify | null {
+  if (notify === undefined) return null;
+  return notify === 'desktop' ? notify : { command: notify };
 }
 
 function resolveRestart(restart: ManifestService['restart']): RestartPolicy {

@@ -75,7 +75,15 @@ export interface StopSettings {
   readonly graceMs: number;
   /** Command to run before the first signal; a string goes through the shell. */
   readonly command: string | readonly string[] | null;
+  /** Command to run once nothing of the service lives, before the proof. Missing: none. */
+  readonly stopped?: string | readonly string[];
 }
+
+/** An event of a service that a hook can be run for. */
+export type HookName = 'ready' | 'unhealthy' | 'exited' | 'failed' | 'limit' | 'stopped';
+
+/** The way to tell somebody who does not look: a message on the desktop, or a command. */
+export type Notify = 'desktop' | { readonly command: string | readonly string[] };
 
 /** Rules for the restarts of a service that has ended by itself. */
 export interface RestartPolicy {
@@ -146,6 +154,8 @@ export interface ResolvedService extends Required<DeclaredPorts> {
   readonly live: LivenessProbe | null;
   readonly restart: RestartPolicy;
   readonly stop: StopSettings;
+  /** The commands to run at its events. That of `stopped` is in `stop`, because a stop reads no manifest. */
+  readonly on: Readonly<Partial<Record<HookName, string | readonly string[]>>>;
   /** Limits on the whole process tree; each kind at most once. */
   readonly limits: readonly Limit[];
   readonly resources: ResourceLimits;
@@ -259,6 +269,8 @@ export interface ResolvedManifest {
   readonly containment: Containment;
   /** Null: the project has none. */
   readonly containers: ContainerSettings | null;
+  /** Null: nobody is told. */
+  readonly notify: Notify | null;
   /** Limits on everything together. Their action is never a restart. */
   readonly limits: readonly Limit[];
 }

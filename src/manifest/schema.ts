@@ -22,6 +22,18 @@ const stop = z.strictObject({
   command: field.optional('Run before the signal, in cwd, as `command` is.', field.command),
 });
 
+const on = z.strictObject({
+  ready: field.optional('It is up, once in each run.', field.command),
+  unhealthy: field.optional('It is not well, or was not ready in time.', field.command),
+  exited: field.optional('It has ended by itself.', field.command),
+  failed: field.optional('It has failed, and is not started again.', field.command),
+  limit: field.optional('It exceeds one of its limits.', field.command),
+  stopped: field.optional(
+    'A stop has ended it; not with --force. At most 5 s, before the proof.',
+    field.command,
+  ),
+});
+
 const service = z.strictObject(
   {
     command: field.command.with(
@@ -68,6 +80,10 @@ const service = z.strictObject(
       restartSchema,
     ),
     stop: field.optional('How to end it.', stop),
+    on: field.optional(
+      'Commands to run when something happens to it, in cwd, at most 30 s; DEVCTL_EVENT_REASON says why.',
+      on,
+    ),
     limits: field.optional('Limits on all its processes together.', serviceLimits),
     autostart: field.optional(
       'Does `devctl start` without names start it? Default: true.',
@@ -167,6 +183,10 @@ export const manifestSchema = z.strictObject({
   limits: field.optional(
     'Limits on all services together. Default: a warning at 100 processes, and at "8GB". "off": none.',
     projectLimits,
+  ),
+  notify: field.optional(
+    'Tells somebody who does not look that a service has failed or exceeds a limit: "desktop", or a command with DEVCTL_EVENT_REASON.',
+    field.command,
   ),
   sweep: field.optional(
     'The last net of `stop`, for leftovers that only their command line gives away.',

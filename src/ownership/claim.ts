@@ -52,7 +52,7 @@ export interface Run {
     readonly path: string;
   };
   /** Present for a one-off (`devctl run`). `terminal`: its leader leads neither a session nor a group. */
-  readonly oneOff?: { readonly terminal: boolean };
+  readonly oneOff?: { readonly terminal: boolean; readonly hook?: boolean };
 }
 
 /** A living `devctl run`: the parent of a one-off and, where it is a subreaper, of the one-off's orphans. */

@@ -13,7 +13,8 @@ export function findOneOffParents(
 ): readonly OneOffParent[] {
   return facts.runs.flatMap((run): OneOffParent[] => {
     const { supervisor, oneOff } = run;
-    if (!oneOff || !supervisor) return [];
+    // A supervisor runs hooks, and a stop asks it anyway.
+    if (!oneOff || oneOff.hook || !supervisor) return [];
     const process = snapshot.byPid.get(supervisor.pid);
     if (!process || isGone(process) || !sameIdentity(process.identity, supervisor)) return [];
     const isSelf = sameIdentity(facts.self, supervisor);

@@ -100,7 +100,8 @@ function isStopSettings(value: unknown): value is StopSettings {
     Object.hasOwn(constants.signals, fields.signal) &&
     Number.isFinite(fields.graceMs) &&
     (fields.graceMs as number) >= 0 &&
-    (fields.command === null || isCommand(fields.command))
+    (fields.command === null || isCommand(fields.command)) &&
+    (fields.stopped === undefined || isCommand(fields.stopped))
   );
 }
 

@@ -42,13 +42,15 @@ export interface RecordedGroup {
   readonly view?: string;
 }
 
-/** The fields that only the record of a one-off (`devctl run`) has. */
+/** The fields that only the record of a one-off has: a command of `devctl run`, or of a hook. */
 export interface OneOff {
   /**
    * True when the leader is in the session of a terminal and in the process group of `devctl run`. Else
    * it leads a session of its own, as the leader of a service does.
    */
   readonly terminal: boolean;
+  /** True where the supervisor runs it for an event. Missing: `devctl run` does, and ends it when its command ends. */
+  readonly hook?: boolean;
 }
 
 /** The pseudo-terminal of a run. */
@@ -162,6 +164,11 @@ export interface ServiceRecord {
 /** True when the service was waiting for a restart, or was just being restarted, as this was written. */
 export function isRestarting({ state, restarts }: ServiceRecord): boolean {
   return state === 'backoff' || (state === 'starting' && restarts > 0);
+}
+
+/** True for a one-off that its own `devctl run` looks after. */
+export function isOfRunCommand({ oneOff }: Pick<ServiceRecord, 'oneOff'>): boolean {
+  return oneOff !== undefined && oneOff.hook !== true;
 }
 
 /** True for a task that has succeeded and need not run again. */

@@ -125,7 +125,14 @@ class Supervisor implements Supervision {
       starts,
       hasChildren: children.hasChildren,
       runContained: children.runContained,
-      onStoppedAll: () => this.#leases.reread(),
+      onStop: (names) => {
+        if (names === null) this.#watched.hooks.pause();
+        else this.#watched.hooks.forget(names);
+      },
+      onStoppedAll: () => {
+        this.#watched.hooks.resume();
+        this.#leases.reread();
+      },
       log,
       end,
     });
@@ -167,7 +174,7 @@ class Supervisor implements Supervision {
 
   #createRoutes(): Readonly<Record<string, Route>> {
     const { folder, self, version, capabilities, log } = this.#context;
-    const { services, witness, sampler, starts, listeners, limits, children, readyWatch } =
+    const { services, witness, sampler, starts, listeners, limits, children, readyWatch, hooks } =
       this.#watched;
     return supervisorRoutes({
       hello: { version, pid: self.pid, projectId: folder.mark, capabilities },
@@ -183,6 +190,7 @@ class Supervisor implements Supervision {
       }),
       leases: this.#leases,
       limits,
+      hooks,
       readyWatch,
       resumeRestarts: (request) => resumeRestarts(services, folder, self, request),
       ...children,
@@ -211,7 +219,8 @@ class Supervisor implements Supervision {
   }
 
   #isBusy(): boolean {
-    const { witness, services } = this.#watched;
+    const { witness, services, hooks } = this.#watched;
+    if (hooks.isPending()) return true;
     return this.#connections > 0 || witness.ownedCount() > 0 || hasLeader(services);
   }
 

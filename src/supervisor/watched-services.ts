@@ -6,15 +6,18 @@ import { takeLockToRestart } from '../lock/for-restart.ts';
 import { type LogRecorder, recordLogs } from '../logs/recorder.ts';
 import { createRunEnder } from '../operations/stop/end-run.ts';
 import { stopEverythingRequest } from '../operations/stop/unattended.ts';
+import { isOfRunCommand } from '../project/service-record.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { lookAtProject } from '../tracking/look.ts';
 import type { ProjectState } from '../tracking/project-state.ts';
 import { startWitness, type Witness } from '../tracking/witness.ts';
 import type { SupervisionContext } from './context.ts';
+import { Hooks } from './policies/hooks.ts';
 import { createLimitEnforcer, type LimitEnforcer } from './policies/limit-enforcer.ts';
 import { ReadyWatch } from './policies/ready-watch.ts';
 import { type Children, createChildren } from './services/children.ts';
-import type { ServiceTable } from './services/entry.ts';
+import type { RunSurroundings, ServiceTable } from './services/entry.ts';
+import { HookRuns } from './services/hook-runs.ts';
 import { createServiceTable } from './services/service-table.ts';
 import { SocketOwners } from './services/socket-owners.ts';
 import type { StartSession } from './services/start-session.ts';
@@ -36,6 +39,7 @@ export class WatchedServices {
   readonly limits: LimitEnforcer;
   readonly witness: Witness;
   readonly children: Children;
+  readonly hooks: Hooks;
   readonly #context: SupervisionContext;
 
   constructor(context: SupervisionContext, stopUnattended: StopUnattended) {
@@ -45,7 +49,9 @@ export class WatchedServices {
     this.history = openHistoryWriter(folder, log);
     this.sampler = createSampler(this.history);
     this.sockets = new SocketOwners({ host, folder, log });
-    this.services = this.#createServices();
+    const runs = this.#runContext();
+    this.services = this.#createServices(runs);
+    this.hooks = new Hooks({ folder, services: this.services, runs: new HookRuns(runs), log });
     this.readyWatch = new ReadyWatch({
       services: this.services,
       sockets: this.sockets,
@@ -58,6 +64,8 @@ export class WatchedServices {
       services: this.services,
       onBreach: (breach) => this.#onBreach(breach),
       stopAll: async (manifest, why) => {
+        // Else the stop would end the command that tells of its reason.
+        await this.hooks.told();
         await stopUnattended(stopEverythingRequest(folder, manifest), why);
       },
       log,
@@ -86,6 +94,7 @@ export class WatchedServices {
   }
 
   close(): void {
+    this.hooks.pause();
     this.limits.close();
     this.readyWatch.close();
     this.witness.stop();
@@ -93,32 +102,40 @@ export class WatchedServices {
     this.history.close();
   }
 
-  #createServices(): ServiceTable {
+  /** The part of the context that services and hooks have in common: where their runs are made and looked for. */
+  #runContext(): RunSurroundings {
     const { folder, host, table, self, guard, native, groups, log } = this.#context;
-    const { capabilities, initialState, inheritsProcesses } = this.#context;
-    return createServiceTable({
+    const { initialState, inheritsProcesses } = this.#context;
+    return {
       folder,
       table,
       self,
       guard,
-      sockets: this.sockets,
       // A process that an earlier supervisor left may have escaped when that supervisor died.
       subreaper: native !== null && !inheritsProcesses && isUntouched(initialState),
       groups,
-      whyNoGroups: capabilities.cgroup.why,
-      mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
-      processesOf: async (runId) => {
+      processesOf: async (runId: string) => {
         const { claims } = await lookAtProject(host, folder);
         return claims.filter((claim) => claim.runId === runId).map(({ process }) => process);
       },
-      log,
-      onChange: (change) => this.#onChange(change),
       stopTree: createRunEnder({
         host,
         folder,
         self,
         runContained: (...stop) => this.children.runContained(...stop),
       }),
+      log,
+    };
+  }
+
+  #createServices(runs: RunSurroundings): ServiceTable {
+    const { folder, host, self, native, capabilities } = this.#context;
+    return createServiceTable({
+      ...runs,
+      sockets: this.sockets,
+      whyNoGroups: capabilities.cgroup.why,
+      mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
+      onChange: (change) => this.#onChange(change),
       pinLog: (name) => this.logs.pin(name),
       // A start that is under way here holds the lock for us.
       takeLock: async () =>
@@ -155,6 +172,7 @@ export class WatchedServices {
     for (const onEvent of this.listeners) onEvent({ ...change, afterMs: 0 });
     // It comes every second, and nothing has changed.
     if (answer !== null) return;
+    this.hooks.onChange(change);
     this.witness.wake();
     const { record } = this.services.entry(service);
     if (record) this.logs.record(service, record.log, record.logRotation ?? null);
@@ -173,13 +191,14 @@ export class WatchedServices {
   #onBreach(breach: Breach): void {
     for (const onEvent of this.listeners) onEvent({ type: 'breach', breach });
     this.history.event({ atMs: breach.atMs, kind: 'breach', breach });
+    this.hooks.onBreach(breach);
   }
 }
 
 /** True when no earlier supervisor has left anything, not even a file that cannot be read. */
 function isUntouched({ records, ledger, legacy, problems }: ProjectState): boolean {
   // Processes that a one-off leaves belong to its own `devctl run`, and were never below a supervisor.
-  const oneOffs = new Set(records.flatMap(({ oneOff, runId }) => (oneOff ? [runId] : [])));
+  const oneOffs = new Set(records.filter(isOfRunCommand).map(({ runId }) => runId));
   const others = [...records, ...ledger].filter(({ runId }) => !oneOffs.has(runId));
   return [others, legacy, problems].every((list) => list.length === 0);
 }

@@ -2,12 +2,12 @@ import { ancestry } from '../ownership/ancestry.ts';
 import { readCookie } from '../ownership/cookie.ts';
 import { type Identity, sameIdentity, sameMachine } from '../processes/identity.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
-import type { ServiceRecord } from '../project/service-record.ts';
+import { isOfRunCommand, type ServiceRecord } from '../project/service-record.ts';
 import type { ProjectState } from './project-state.ts';
 
 /** The service and the one-offs of its own project that this command runs inside of. */
 export interface EnclosingRun {
-  /** A stop of this service would end this command half way, so the supervisor has to carry it out. */
+  /** A stop of this service, or of the hook with this name, would end this command half way, so the supervisor has to carry it out. */
   readonly service: string | null;
   /** One-offs whose `devctl run` lives: it ends each when its command ends, which is after this one. */
   readonly oneOffs: readonly ServiceRecord[];
@@ -34,15 +34,15 @@ export function findEnclosingRun(
     one !== null && above.some(({ identity }) => sameIdentity(identity, one));
   const isMarked = ({ runId }: ServiceRecord): boolean => cookie?.runId === runId;
   const oneOffs = records.filter((record) => {
-    const { oneOff, leader, supervisor } = record;
+    const { leader, supervisor } = record;
     // Nobody else would end the one-off of a `devctl run` that was killed.
-    if (!oneOff || !mayLive(supervisor, snapshot)) return false;
+    if (!isOfRunCommand(record) || !mayLive(supervisor, snapshot)) return false;
     return isAbove(leader) || isAbove(supervisor) || isMarked(record);
   });
-  const named = records.some((record) => record.oneOff && isMarked(record))
+  const named = records.some((record) => isOfRunCommand(record) && isMarked(record))
     ? null
     : cookie?.service;
-  const service = records.find(({ oneOff, leader }) => !oneOff && isAbove(leader))?.service;
+  const service = records.find((one) => !isOfRunCommand(one) && isAbove(one.leader))?.service;
   return { service: named ?? service ?? null, oneOffs };
 }
 

@@ -167,6 +167,8 @@ fullTest('a stop command runs also without a supervisor, and the proof says so',
   const { exitCode, report } = await stopReport(project);
   expect(exitCode).toBe(0);
   expect(existsSync(project.file('commanded'))).toBe(true);
-  const why = expect.stringContaining('no supervisor could run the stop command of web');
+  const why = expect.stringContaining(
+    'no supervisor could run the stop command or the hook of web',
+  );
   expect(report.proof).toMatchObject({ strength: 'best-effort', why });
 });

@@ -70,7 +70,7 @@ describe('the shape of a manifest', () => {
     ],
     [
       '{"services": {"a": {"command": "x"}}, "__proto__": {}}',
-      '1:39  __proto__: unknown key; known are $schema, name, services, groups, env, envFile, color, settle, stopGrace, logs, limits, sweep, protect, protectByEnvironment, containers, pidsDir, containment',
+      '1:39  __proto__: unknown key; known are $schema, name, services, groups, env, envFile, color, settle, stopGrace, logs, limits, notify, sweep, protect, protectByEnvironment, containers, pidsDir, containment',
     ],
   ])('%s', (manifest, line) => {
     expect(problemsOf(manifest)).toEqual([line]);

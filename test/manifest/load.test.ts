@@ -31,6 +31,7 @@ test('the smallest manifest has every default', () => {
     logRotation: null,
     containment: 'auto',
     containers: null,
+    notify: null,
     limits: [
       { kind: 'processes', allowed: 100, action: 'warn', windowMs: 0 },
       { kind: 'memory', allowed: 8 * 1024 ** 3, action: 'warn', windowMs: 0 },
@@ -47,6 +48,7 @@ test('the smallest manifest has every default', () => {
     ready: null,
     settleMs: 1_000,
     stop: { signal: 'SIGTERM', graceMs: 3_000, command: null },
+    on: {},
     autostart: true,
     live: null,
     restart: {
@@ -66,6 +68,11 @@ test('the smallest manifest has every default', () => {
     resources: { core: null, openFiles: null },
     definedAt: '.devctl.json:3',
   });
+});
+
+test('hooks: that of stopped is one of the settings of the stop, which its record has', () => {
+  const { web } = loadService({ on: { failed: 'tell', stopped: ['say', 'bye'] } });
+  expect(web).toMatchObject({ on: { failed: 'tell' }, stop: { stopped: ['say', 'bye'] } });
 });
 
 test('everything that is supported, at once', () => {

@@ -81,6 +81,7 @@ test('an outline has what stop and status need, with the local file merged over 
     protection: { patterns: [], byEnvironment: false },
     hasContainers: false,
     startsWithoutContainers: false,
+    notifiesDesktop: false,
   });
 });
 

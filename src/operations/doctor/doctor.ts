@@ -21,7 +21,8 @@ import { findCutWay } from '../../processes/native/cut-file.ts';
 import { allPorts, findPortHolders } from '../../processes/ports.ts';
 import { livesIn } from '../../processes/snapshot.ts';
 import { declaredServices, type OpenProject } from '../../project/open-project.ts';
-import { isDone } from '../../project/service-record.ts';
+import { isDone, isOfRunCommand } from '../../project/service-record.ts';
+import { whyNoDesktop } from '../../services/hooks/desktop.ts';
 import { isOrphan, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { checkContainerMeans } from './containers.ts';
 import { type DoctorFinding, finder } from './finding.ts';
@@ -41,6 +42,7 @@ export async function diagnose(
   return [
     ...(await checkMachine(project)),
     ...checkLimits(snapshot),
+    ...onNotify(project),
     ...onManifest(project),
     ...onRecords(project, look),
     await onSupervisor(project, look),
@@ -49,6 +51,26 @@ export async function diagnose(
     ...(await onLogs(project, look)),
     ...(await onPorts(project, look)),
     ...checkOtherProjects(project, snapshot, await host.self()),
+  ];
+}
+
+/** Says whether anybody can be told of a failure, where the manifest wants that. */
+function onNotify({ outline }: OpenProject): readonly DoctorFinding[] {
+  if (outline.kind === 'absent' || !outline.notifiesDesktop) return [];
+  const find = finder('manifest');
+  const why = whyNoDesktop(process.env);
+  if (why === null)
+    return [
+      find(
+        'ok',
+        'notify: failures of services that are started from here are shown on the desktop',
+      ),
+    ];
+  return [
+    find(
+      'warning',
+      `notify: started from here, nobody is told of a failure outside of up and monitor: ${why}`,
+    ),
   ];
 }
 
@@ -91,7 +113,7 @@ function onRecords(
       const what = `the record of ${subject} ${service} is of a run that has ended`;
       return records('warning', what, `${DEVCTL} stop ${service}`);
     }
-    if (!oneOff || livesIn(snapshot, supervisor)) return [];
+    if (!isOfRunCommand(record) || livesIn(snapshot, supervisor)) return [];
     const what = `${subject} ${service} (pid ${leader.pid}) goes on, but its devctl run was killed`;
     return processes('problem', what, `${DEVCTL} stop ${service}`);
   });

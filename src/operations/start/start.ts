@@ -273,7 +273,7 @@ function startRequest(
   services: readonly ResolvedService[],
   adopted: ReadonlySet<string>,
 ): StartRequest {
-  const { logsDir, logRotation, containment, protection, limits, file } = manifest;
+  const { logsDir, logRotation, containment, protection, limits, file, notify, name } = manifest;
   return {
     services,
     running: Object.values(manifest.services).filter(
@@ -287,6 +287,7 @@ function startRequest(
     protection,
     lease: lease ? { lease, manifest: file } : null,
     limits: { limits, manifest: file },
+    ...(notify === null ? {} : { notify: { how: notify, project: name } }),
   };
 }
 

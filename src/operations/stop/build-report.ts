@@ -258,7 +258,7 @@ export function inWordsOfVeto(detail: string): string {
 function whyUncontainedCommand({ uncontainedCommands: [service] }: VerifiedOutcome): string | null {
   return service === undefined
     ? null
-    : `no supervisor could run the stop command of ${service}: a daemon that it left without any mark cannot be excluded`;
+    : `no supervisor could run the stop command or the hook of ${service}: a daemon that it left without any mark cannot be excluded`;
 }
 
 function whyUnattributed({ owned }: VerifiedOutcome): string | null {
@@ -301,7 +301,7 @@ function whyUncontained({ folder, records, outcome, wholeProject }: ProofFacts):
     if (!subreaper) {
       return `neither a subreaper nor a control group held ${service} from its start on: ${CANNOT_EXCLUDE}`;
     }
-    const starter = oneOff ? 'devctl run' : 'the supervisor';
+    const starter = oneOff && !oneOff.hook ? 'devctl run' : 'the supervisor';
     if (!isAlive(supervisor) && !isAlive(guard)) {
       return `${starter} that started ${service} had died: ${CANNOT_EXCLUDE}`;
     }

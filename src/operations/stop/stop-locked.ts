@@ -139,7 +139,12 @@ async function stopAndVerify(
   hasChildren: () => Promise<boolean | null>,
 ): Promise<VerifiedOutcome> {
   const sweep = options.names === null ? options.sweep : null;
-  const first = await stopRuns(context, { ...requestOf(options), sweep, commands: true });
+  const first = await stopRuns(context, {
+    ...requestOf(options),
+    sweep,
+    commands: true,
+    hooks: true,
+  });
   const stop = new ProjectStop(context, options, first);
   const { supervisors, guards, oneOffParents: parents } = stop.outcome.owned.latest();
   const oneOffParents = presentToTheEnd(context.state.folder, parentsBefore, parents);
@@ -336,8 +341,9 @@ async function standDown(
       return found.client.hasChildren(patienceMs);
     },
     // A frozen supervisor is not asked to run the stop command: it would neither answer nor close the connection.
-    runContained: async (service, env, over) =>
-      (resume && (await found?.client.runStopCommand({ service, env: definedOnly(env) }, over))) ??
-      null,
+    runContained: async (service, env, over, isHook = false) => {
+      const request = { service, env: definedOnly(env), isHook };
+      return (resume && (await found?.client.runStopCommand(request, over))) ?? null;
+    },
   };
 }

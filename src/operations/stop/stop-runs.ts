@@ -5,10 +5,13 @@ import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { DeclaredService } from '../../project/open-project.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
+import { eventVariables } from '../../services/hooks/events.ts';
+import { withTimeLimit } from '../../services/launch/run-command.ts';
 import {
   commandProblem,
   type RunContained,
   runStopCommand,
+  runStoppedHook,
 } from '../../services/launch/stop-command.ts';
 import { runStop, type StopRun } from '../../stopping/engine.ts';
 import { createStopHistory, type StopHistory } from '../../stopping/history.ts';
@@ -26,6 +29,11 @@ import { thawRunGroups } from '../../tracking/run-groups.ts';
 import { SWEPT, trackSweep } from '../../tracking/sweep-tracker.ts';
 import { recordClaims } from '../../tracking/write-ledger.ts';
 import type { StopOutcome } from './outcome.ts';
+
+/** The longest time of a hook for `stopped`, in ms: the stop waits for it. */
+const STOPPED_HOOK_MS = 5_000;
+/** How soon a second Ctrl-C ends such a hook, in ms. */
+const FORCED_POLL_MS = 100;
 
 export interface StopRunsRequest {
   /** Null: everything of the project. */
@@ -47,6 +55,8 @@ export interface StopRunsRequest {
   };
   /** False: run no stop commands, for example because they have run already. Default: true. */
   readonly commands?: boolean;
+  /** True: run the hooks for `stopped`, which a restart by policy does not. Default: false. */
+  readonly hooks?: boolean;
 }
 
 /** The surroundings of a stop: the machine, the records, and the callbacks of the caller. */
@@ -160,7 +170,51 @@ class RunsStop {
       this.#unitsOver.abort();
     }
     await Promise.all(this.#commands);
+    if (await this.#runHooks(ended)) ended = await runStop({ ...run, units: withoutCommands(run) });
     return stopUntilNothingIsFound(run, ended, look);
+  }
+
+  /**
+   * Runs the hooks of the services that this stop has ended.
+   *
+   * @returns true where there were any: they may have left something, so the proof begins anew
+   */
+  async #runHooks({ units }: StopState): Promise<boolean> {
+    if (!this.#request.hooks || this.#request.force || this.#isForced()) return false;
+    const seen = new Set(this.#history.entries().map(({ claim }) => claim.service));
+    const hooked = this.#context.state.records.filter(
+      ({ service, stop }) =>
+        stop.stopped !== undefined &&
+        seen.has(service) &&
+        units.get(service)?.phase.kind === 'ended',
+    );
+    await Promise.all(hooked.map((record) => this.#runHook(record)));
+    return hooked.length > 0;
+  }
+
+  #isForced(): boolean {
+    return this.#context.forced?.() ?? false;
+  }
+
+  async #runHook(record: ServiceRecord): Promise<void> {
+    const { state, runContained } = this.#context;
+    const { service } = record;
+    const event = { name: 'stopped', service, reason: null, exit: null, atMs: Date.now() } as const;
+    const env = { ...process.env, ...eventVariables(event, 1) };
+    const limit = new AbortController();
+    const timer = setInterval(() => {
+      if (this.#isForced()) limit.abort();
+    }, FORCED_POLL_MS);
+    const why = await withTimeLimit(STOPPED_HOOK_MS, limit, async (over) => {
+      const { end, held } = (await runContained?.(service, env, over, true)) ?? {
+        end: await runStoppedHook(state.folder, record, { env, over }),
+        held: false,
+      };
+      if (!held) this.#uncontainedCommands.push(service);
+      return end;
+    });
+    clearInterval(timer);
+    if (why) this.#problems.add(`${service}: its hook for "stopped" ${why}`);
   }
 
   #engineInput(): Omit<StopRun, 'units' | 'source'> {
@@ -223,6 +277,10 @@ class RunsStop {
       );
     }
   }
+}
+
+function withoutCommands({ units }: StopRun): readonly StopUnit[] {
+  return units.map((unit) => ({ ...unit, hasCommand: false }));
 }
 
 /** Every service name in the records and the ledger. */

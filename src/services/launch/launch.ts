@@ -3,7 +3,8 @@
  *
  *   launch           a service, as the leader of a session of its own
  *   attach           the command of `devctl run`, with our own standard files
- *   stop-command     the stop command of a service
+ *   stop-command     the stop command of a service, and its hook for `stopped`
+ *   run-command      runs such a command to its end
  *   default-variables  variables that devctl adds to the environment of a service
  *   command-line     a command as arguments, and in words
  *   stdin-fifo       the FIFO that is a service's stdin

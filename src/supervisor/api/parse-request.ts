@@ -25,6 +25,7 @@ export function toStartRequest(body: unknown): StartRequest {
     containment: isText,
     protection: isObject,
     limits: isObject,
+    notify: (value) => value === undefined || isObject(value),
   });
 }
 
@@ -53,6 +54,7 @@ export function toStopCommandRequest(body: unknown): StopCommandRequest {
   return withOutline<StopCommandRequest>(body, 'a request to run a stop command', {
     service: isServiceName,
     env: isObject,
+    isHook: (value) => value === undefined || typeof value === 'boolean',
   });
 }
 

@@ -16,6 +16,7 @@ import type {
 import type { Sampler } from '../../history/sampler.ts';
 import type { Sample } from '../../history/samples.ts';
 import type { Witness } from '../../tracking/witness.ts';
+import type { Hooks } from '../policies/hooks.ts';
 import type { LeaseKeeper } from '../policies/lease-keeper.ts';
 import type { LimitEnforcer } from '../policies/limit-enforcer.ts';
 import type { ReadyWatch } from '../policies/ready-watch.ts';
@@ -49,6 +50,7 @@ export interface SupervisorWork extends Pick<Children, 'hasChildren' | 'runConta
   readonly holds: ForegroundHolds;
   readonly leases: Pick<LeaseKeeper, 'take'>;
   readonly limits: Pick<LimitEnforcer, 'setProject'>;
+  readonly hooks: Pick<Hooks, 'setProject'>;
   readonly readyWatch: Pick<ReadyWatch, 'lookNow'>;
   /** Resumes the restarts that an earlier supervisor did not live to finish. */
   resumeRestarts(request: StartRequest): void;
@@ -114,6 +116,7 @@ async function start(work: SupervisorWork, body: unknown, stream: Stream): Promi
   if (request.lease) await work.leases.take(request.lease.lease, request.lease.manifest);
   work.resumeRestarts(request);
   work.limits.setProject(request.limits);
+  work.hooks.setProject(request.notify ?? null, request.env);
   await work.readyWatch.lookNow();
   const session = beginStart(work.services, request, (change) => stream.write(change));
   work.starts.add(session);
@@ -138,11 +141,14 @@ async function standDown(work: SupervisorWork, body: unknown, stream: Stream): P
 }
 
 async function runStopCommand(work: SupervisorWork, body: unknown, stream: Stream): Promise<void> {
-  const { service, env } = toStopCommandRequest(body);
+  const { service, env, isHook } = toStopCommandRequest(body);
   stream.write({ type: 'began' });
   const controller = new AbortController();
   void stream.closed.then(() => controller.abort());
-  stream.write({ type: 'ended', ...(await work.runContained(service, env, controller.signal)) });
+  stream.write({
+    type: 'ended',
+    ...(await work.runContained(service, env, controller.signal, isHook)),
+  });
 }
 
 async function hold(work: SupervisorWork, body: unknown, stream: Stream): Promise<void> {

@@ -4,6 +4,7 @@
  *   stops           carries out stops, and stands down for those of commands
  *   lease-keeper    stops everything when the last lease is over
  *   limit-enforcer  ends, restarts or warns of services that exceed a limit
+ *   hooks           runs the commands that the manifest names for events
  *   ready-watch     tells that a service is not well whose port is closed
  *   place-watch     follows a project that is moved, and stops one that is removed
  *   place           decides whether it was moved or removed
@@ -49,6 +50,8 @@ interface StopsContext extends Pick<Children, 'hasChildren' | 'runContained'> {
   readonly witness: Witness;
   /** The starts that are under way. */
   readonly starts: ReadonlySet<StartSession>;
+  /** Called before a stop of these services; null: of everything. */
+  readonly onStop: (names: readonly string[] | null) => void;
   /** Called when everything may have been stopped. */
   readonly onStoppedAll: () => void;
   readonly log: (line: string) => void;
@@ -62,6 +65,7 @@ export function createStops(context: StopsContext): Stops {
 
   const whileStoodDown: Stops['whileStoodDown'] = async (names, work, why) => {
     standingDown += 1;
+    context.onStop(names);
     try {
       await resuming;
       for (const session of starts) if (session.concerns(names)) session.abandon(why);

@@ -5,7 +5,11 @@ import { isGone } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { readRecords } from '../../project/records.ts';
 import type { Contain } from '../../services/launch/launch.ts';
-import { type RunContained, runStopCommand } from '../../services/launch/stop-command.ts';
+import {
+  type RunContained,
+  runStopCommand,
+  runStoppedHook,
+} from '../../services/launch/stop-command.ts';
 import type { Reaper } from '../../tracking/reaper.ts';
 import type { RunGroups } from '../../tracking/run-groups.ts';
 
@@ -16,7 +20,7 @@ export interface Children {
   /** True when nothing below it is alive; false when it cannot tell for certain. */
   isAlone(): Promise<boolean>;
   /**
-   * Runs the stop command of a service where the supervisor contains the processes that the command
+   * Runs the stop command of a service, or the hook for its end, where the supervisor contains the processes that the command
    * leaves.
    */
   readonly runContained: RunContained;
@@ -63,7 +67,7 @@ export function createChildren(context: ChildrenContext): Children {
       } while (host.nowMs() < deadline);
       return false;
     },
-    async runContained(service, env, over) {
+    async runContained(service, env, over, isHook = false) {
       const record = readRecords(folder).records.find((known) => known.service === service);
       if (!record) return { end: null, held: false };
       let inGroup = false;
@@ -76,7 +80,8 @@ export function createChildren(context: ChildrenContext): Children {
         return { child, why };
       };
       const place = { env, over, contain: record.cgroup?.held ? contain : null };
-      const end = await runStopCommand(folder, record, place);
+      const run = isHook ? runStoppedHook : runStopCommand;
+      const end = await run(folder, record, place);
       return { end, held: native !== null || inGroup };
     },
   };

@@ -104,6 +104,20 @@ export interface ServiceTableContext {
   takeLock(): Promise<(() => void) | null>;
 }
 
+/** The part of it that the runs of services and of hooks have in common. */
+export type RunSurroundings = Pick<
+  ServiceTableContext,
+  | 'folder'
+  | 'table'
+  | 'self'
+  | 'guard'
+  | 'subreaper'
+  | 'groups'
+  | 'processesOf'
+  | 'stopTree'
+  | 'log'
+>;
+
 /** Feeds events into the state machine of each service (`lifecycle`), and carries out the effects. */
 export interface ServiceTable {
   readonly entries: ReadonlyMap<string, ServiceEntry>;
