@@ -18,7 +18,7 @@ import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
 import { marksOf } from '../support/marks.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
-import { service, signalSupervisor } from '../support/services.ts';
+import { removeAll, service, signalSupervisor } from '../support/services.ts';
 import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -98,7 +98,7 @@ test.runIf(hasControlGroups)('stop finds the groups without records', async () =
   await using project = await temporaryProject(escaping());
   expect(await devctlWith(project, NO_NATIVE, 'start')).toMatchObject({ exitCode: 0 });
   await signalSupervisor(project, 'SIGKILL');
-  rmSync(project.file('.pids'), { recursive: true });
+  await removeAll(project.file('.pids'));
   expect(await devctl(project, 'stop', '--force')).toMatchObject({ exitCode: 0 });
   expect(project.oracle.everything()).toEqual([]);
   expect(existsSync(controlGroupOf(project.root) ?? '')).toBe(false);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { guardCookie } from '../../src/ownership/cookie.ts';
@@ -14,6 +14,7 @@ import {
   guardsOf,
   hasSubreaper,
   killAtOnce,
+  removeAll,
   service,
   signalSupervisor,
   supervisorsOf,
@@ -74,7 +75,7 @@ fullTest.runIf(hasSubreaper)(
   async () => {
     await using project = await started({ bare });
     await signalSupervisor(project, 'SIGKILL');
-    rmSync(project.file('.pids'), { recursive: true });
+    await removeAll(project.file('.pids'));
     expect((await stopped(project)).proof.strength).toBe('best-effort');
   },
 );

@@ -9,7 +9,7 @@ import { freePorts } from '../support/free-ports.ts';
 import { BYSTANDER_MARK } from '../support/oracle.ts';
 import { fixture } from '../support/paths.ts';
 import { parseReport } from '../support/reports.ts';
-import { service, signalSupervisor } from '../support/services.ts';
+import { removeAll, service, signalSupervisor } from '../support/services.ts';
 import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -90,7 +90,7 @@ eachMode([[['start']], [['start', 'stop']], [['start', 'stop', '--force']]])(
 test('stop --force finds them without records: the manifest names the ports, the folder the logs', async () => {
   const { project, port } = await escapedDaemons();
   await using _project = project;
-  rmSync(project.file('.pids'), { recursive: true });
+  await removeAll(project.file('.pids'));
   const dry = await stopped(project, '--force', '--dry-run');
   expect([...evidenceOf(dry.report, 'web')].sort()).toEqual([
     'output: holds .pids/stdin/web open',

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import fc from 'fast-check';
 import { expect } from 'vitest';
@@ -8,7 +8,7 @@ import { type DevctlResult, devctl } from '../support/devctl.ts';
 import { readProcesses } from '../support/read-processes.ts';
 import { parseReport } from '../support/reports.ts';
 import { describeSeen, type SeenProcess } from '../support/seen-process.ts';
-import { service, signalSupervisor } from '../support/services.ts';
+import { removeAll, service, signalSupervisor } from '../support/services.ts';
 import { bothTest, isFull } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { anyMutation, type Mutation } from './mutations.ts';
@@ -71,7 +71,7 @@ bothTest(
           neighbour = await bystander('node server.js', project.root);
           stranger = await bystander('node server.js', elsewhere.root);
         }
-        rmSync(project.file('.pids'), { recursive: true, force: true });
+        await removeAll(project.file('.pids'));
         const start = await devctl(project, 'start');
         expect(start.exitCode, start.stderr).toBe(0);
         if (orphaned) await signalSupervisor(project, 'SIGKILL');

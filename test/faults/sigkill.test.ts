@@ -18,7 +18,7 @@ import { freePort } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { parseReport } from '../support/reports.ts';
 import { describeSeen } from '../support/seen-process.ts';
-import { hasSubreaper, supervisorsOf } from '../support/services.ts';
+import { hasSubreaper, removeAll, supervisorsOf } from '../support/services.ts';
 import { bothTest, isFull } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -275,7 +275,7 @@ async function runLane(
       if (FIRST.has(point.phase)) {
         // Folders are made only where they are missing.
         if (/mkdir|gitignore/.test(point.key)) {
-          rmSync(scene.project.file('.pids'), { recursive: true, force: true });
+          await removeAll(scene.project.file('.pids'));
         }
       } else {
         // The start after the kill before this one must work in full.

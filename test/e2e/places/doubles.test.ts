@@ -9,7 +9,7 @@ import { hasControlGroups } from '../../support/control-groups.ts';
 import { expectToEnd } from '../../support/expect-places.ts';
 import { repositoryRoot } from '../../support/paths.ts';
 import { type Ground, isAlive, openGround } from '../../support/places.ts';
-import { hasSubreaper } from '../../support/services.ts';
+import { hasSubreaper, removeAll } from '../../support/services.ts';
 import { eachMode, eachModeIf, fullTest } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
@@ -59,7 +59,7 @@ fullTest.each(BOTH_STOPS)(
     process.kill(inner.supervisor.pid, 'SIGKILL');
     await until(() => !isAlive(inner.supervisor));
     rmSync(ground.path('root/apps/x/.devctl.json'));
-    rmSync(ground.path('root/apps/x/.pids'), { recursive: true });
+    await removeAll(ground.path('root/apps/x/.pids'));
     await expectToEnd(ground, 'root/apps/x', [inner], ...flags);
     expect(outer.living().length).toBe(3);
     await expectToEnd(ground, 'root', [outer], ...flags);

@@ -19,7 +19,7 @@ import { repositoryRoot } from '../../support/paths.ts';
 import { type Ground, isAlive, openGround, startAbandoned } from '../../support/places.ts';
 import { readProcesses } from '../../support/read-processes.ts';
 import type { SeenProcess } from '../../support/seen-process.ts';
-import { hasSubreaper, killAtOnce, service } from '../../support/services.ts';
+import { hasSubreaper, killAtOnce, removeAll, service } from '../../support/services.ts';
 import { eachMode, fullTest, test } from '../../support/sets.ts';
 import { canMount } from '../../support/small-disk.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
@@ -171,7 +171,7 @@ eachMode([...BOTH_STOPS].reverse())(
     ground.write('P');
     const printed = await ground.devctl('P', 'run', '--', 'printenv', 'DEVCTL_PROJECT');
     const mark = printed.stdout.trim();
-    rmSync(ground.path('P/.pids'), { recursive: true });
+    await removeAll(ground.path('P/.pids'));
     const marks = { DEVCTL_PROJECT: mark, DEVCTL_SERVICE: 'web', DEVCTL_RUN: '0'.repeat(32) };
     await execa('setsid', ['-f', ...ground.sleep.split(' ')], {
       cwd: ground.path('P'),
@@ -196,7 +196,7 @@ fullTest.runIf(mayUnshare()).each(BOTH_STOPS)(
     const box = { command: `unshare --pid --fork ${ground.sleep}` };
     const manifest = { services: { web: { command: ground.sleep }, box } };
     const all = await startAbandoned(ground, 'P', { manifest, processes: 2 });
-    rmSync(ground.path('P/.pids'), { recursive: true });
+    await removeAll(ground.path('P/.pids'));
     await expectToEndAll(ground, 'P', all, flags);
   },
 );
@@ -209,7 +209,7 @@ eachMode([...BOTH_STOPS].reverse())(
     const lib = { command: ground.sleep, cwd: '../lib' };
     const manifest = { services: { web: { command: ground.sleep }, lib } };
     const all = await startAbandoned(ground, 'P', { manifest, processes: 2 });
-    rmSync(ground.path('P/.pids'), { recursive: true });
+    await removeAll(ground.path('P/.pids'));
     await expectToEndAll(ground, 'P', all, flags);
   },
 );
@@ -223,7 +223,7 @@ fullTest.each([...BOTH_STOPS].reverse())(
     const command = `exec ${ground.sleep} </dev/null >/dev/null 2>&1`;
     const manifest = { services: { lib: { command, cwd: '../lib' } } };
     const all = await startAbandoned(ground, 'P', { manifest, processes: 1 });
-    rmSync(ground.path('P/.pids'), { recursive: true });
+    await removeAll(ground.path('P/.pids'));
     await expectToSpare(ground, 'P', all, { flags, exitCode: 4 });
   },
 );
@@ -277,7 +277,7 @@ async function pretendClone(ground: Ground, folder: string): Promise<void> {
   const web = await startAbandoned(ground, 'P', { manifest: atRoot(ground), processes: 1 });
   for (const one of web) await killAtOnce(one);
   const texts = NAMED.map((name) => readFileSync(ground.path(`P/.pids/${name}`), 'utf8'));
-  rmSync(ground.path('P/.pids'), { recursive: true });
+  await removeAll(ground.path('P/.pids'));
   mkdirSync(ground.path(`P/${folder}/services`), { recursive: true, mode: 0o700 });
   for (const [index, name] of NAMED.entries()) {
     const text = texts[index]?.replaceAll(/"bootId": ?"[^"]+"/g, '"bootId": "b0"') ?? '';

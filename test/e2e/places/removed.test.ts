@@ -11,7 +11,7 @@ import {
   openGround,
   type Run,
 } from '../../support/places.ts';
-import { hasSubreaper } from '../../support/services.ts';
+import { hasSubreaper, removeAll } from '../../support/services.ts';
 import { eachMode, eachModeIf, fullTest, test } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
@@ -102,7 +102,7 @@ fullTest.each<[string, readonly string[]]>([
 fullTest('everything ends after manifest and records were removed from the folder', async () => {
   await using ground = await openGround();
   const run = await ground.start('P');
-  rmSync(ground.path('P/.pids'), { recursive: true });
+  await removeAll(ground.path('P/.pids'));
   rmSync(ground.path('P/.devctl.json'));
   await until(() => run.living().length === 0);
   expect(readdirSync(ground.path('P'))).toEqual([]);
@@ -191,10 +191,7 @@ fullTest.runIf(hasSubreaper).each<[string, boolean]>([
     const job = ground.devctl('P', 'run', '--name', 'job', '--', 'sh', '-c', 'touch on; sleep 600');
     await until(() => existsSync(ground.path('P/on')));
     if (kill) await killSupervisorOf(before);
-    await until(() => {
-      rmSync(ground.path('P/.pids'), { recursive: true });
-      return true;
-    });
+    await removeAll(ground.path('P/.pids'));
     ground.write('P', { services: { renamed: { command: 'touch up; sleep 600' } } });
     const { exitCode, stderr } = await ground.devctl('P', 'start');
     expect(exitCode, stderr).toBe(0);
