@@ -197,7 +197,7 @@ fullTest.runIf(hasSubreaper).each<[string, boolean]>([
     expect(exitCode, stderr).toBe(0);
     expect(before.living()).toEqual([]);
     expect(isAlive(before.supervisor)).toBe(false);
-    expect(existsSync(ground.path('P/up'))).toBe(true);
+    await until(() => existsSync(ground.path('P/up')));
     const status = await ground.devctl('P', 'stop', 'renamed');
     expect(status.exitCode, status.stdout + status.stderr).toBe(0);
     expect(await Promise.race([job, 'it runs'])).toBe('it runs');
