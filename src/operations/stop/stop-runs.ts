@@ -170,7 +170,7 @@ class RunsStop {
       this.#unitsOver.abort();
     }
     await Promise.all(this.#commands);
-    if (await this.#runHooks(ended)) ended = await runStop({ ...run, units: withoutCommands(run) });
+    if (await this.#runHooks(ended)) ended = await stopAgain(run, ended);
     return stopUntilNothingIsFound(run, ended, look);
   }
 
@@ -279,8 +279,15 @@ class RunsStop {
   }
 }
 
-function withoutCommands({ units }: StopRun): readonly StopUnit[] {
-  return units.map((unit) => ({ ...unit, hasCommand: false }));
+/** Stops the units once more that were proved gone. One of which nothing is found ended when it did before. */
+async function stopAgain(run: StopRun, before: StopState): Promise<StopState> {
+  const gone = run.units.filter(({ name }) => before.units.get(name)?.phase.kind === 'ended');
+  const units = gone.map((unit) => ({ ...unit, hasCommand: false }));
+  const after = await runStop({ ...run, units });
+  const found = [...after.units].filter(
+    ([, { phase, asked }]) => phase.kind !== 'ended' || asked.size > 0,
+  );
+  return { ...before, units: new Map([...before.units, ...found]) };
 }
 
 /** Every service name in the records and the ledger. */
