@@ -26,13 +26,17 @@ export function stepsOf(page: string): ReadonlyMap<string, readonly Step[]> {
 }
 
 function shapeOf(line: string): string {
-  return line
-    .replaceAll(/\b[0-9a-f]{16,32}\b/g, '0')
-    .replaceAll(/\d+(?:\.\d+)?/g, '0')
-    .replaceAll(/\b0 (?:ms|s|min)\b(?: 0 s\b)?/g, '0 s')
-    .replaceAll(/[▁-█][▁-█ ]*/g, '▁ ')
-    .replaceAll(/\s+/g, ' ')
-    .trim();
+  return (
+    line
+      .replaceAll(/\b[0-9a-f]{16,32}\b/g, '0')
+      .replaceAll(/\d+(?:\.\d+)?/g, '0')
+      // The time of a line that was written while the supervisor did not look.
+      .replaceAll(/(?<=\d)~/g, '')
+      .replaceAll(/\b0 (?:ms|s|min)\b(?: 0 s\b)?/g, '0 s')
+      .replaceAll(/[▁-█][▁-█ ]*/g, '▁ ')
+      .replaceAll(/\s+/g, ' ')
+      .trim()
+  );
 }
 
 /** The shapes of lines. Services that are stopped at once end in any order. */
