@@ -12,7 +12,7 @@
  *   yaml             reads YAML files: compose files, and what init imports
  *   plain-values     access to the values of such files
  *
- *   command-line/    every command and option (entries), and answers to mistakes: words that are near, and those of other tools
+ *   command-line/    every command and option (entries), and answers to mistakes (usage-errors): words that are near, and those of other tools
  *   commands/NAME    one command: reads its options, calls one operation, prints the result, returns the exit code
  *   containers/      `--containers` of start, restart, stop and status
  *   candidates       finds the words that may complete a command line
@@ -32,15 +32,9 @@ import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Argument, Command, CommanderError } from 'commander';
 import { COMMANDS, type CommandEntry, GROUPS } from './command-line/entries.ts';
-import {
-  hintForCommand,
-  hintForOption,
-  hintForWords,
-  type KnownCommand,
-  type WordsOfCommand,
-} from './command-line/mistakes.ts';
+import { unknownCommand, usageError } from './command-line/usage-errors.ts';
 import type { CommandLineModel } from './commands/candidates.ts';
-import { DevctlError, ExitCode } from './errors.ts';
+import { ExitCode } from './errors.ts';
 import { DEVCTL } from './own-command.ts';
 import { ownVersion, packageRoot } from './package-root.ts';
 
@@ -242,57 +236,6 @@ function pageOf({ page }: CommandEntry): string {
   return near.startsWith('..') || !existsSync(file) ? file : near;
 }
 
-/** Turns an error of commander, such as `error: unknown option '--jsn'`, into a message and a hint. */
-function usageError(
-  error: CommanderError,
-  program: Command,
-  words: readonly string[],
-): DevctlError {
-  const [first = ''] = error.message.split('\n');
-  const known = knownCommands(program);
-  const quoted = /'([^']*)'/.exec(first)?.[1] ?? '';
-  if (error.code === 'commander.unknownCommand') return unknownCommand(quoted, known);
-  const command = known.find(({ name }) => words.includes(name)) ?? null;
-  const flag = error.code === 'commander.unknownOption' ? quoted : null;
-  const shared = [...longOptions(program), '--help'];
-  const ofWords =
-    command && hintForWords(error.code, quoted, command.name, wordsOf(program, command));
-  return new DevctlError('usage', first.replace(/^error: /, ''), {
-    hint: ofWords ?? hintForOption(flag, command, shared, known),
-  });
-}
-
-function wordsOf(program: Command, { name }: KnownCommand): WordsOfCommand {
-  const command = program.commands.find((one) => one.name() === name);
-  const operands = command?.registeredArguments ?? [];
-  return {
-    example: COMMANDS.find((entry) => entry.name === name)?.examples[0],
-    operands:
-      operands.length === 0
-        ? null
-        : operands.map(({ argChoices = [] }) => ({ choices: argChoices })),
-    values: new Map(
-      [...program.options, ...(command?.options ?? [])].map((one) => [one.flags, one.description]),
-    ),
-  };
-}
-
-function unknownCommand(name: string, known: readonly KnownCommand[]): DevctlError {
-  return new DevctlError('usage', `unknown command '${name}'`, {
-    hint: hintForCommand(name, known),
-  });
-}
-
-function knownCommands(program: Command): readonly KnownCommand[] {
-  return program.commands
-    .filter((one) => !one.name().startsWith('_'))
-    .map((one) => ({ name: one.name(), options: longOptions(one) }));
-}
-
-function longOptions(command: Command): readonly string[] {
-  return command.options.flatMap(({ long }) => long ?? []);
-}
-
 /**
  * Finds the command whose help is wanted; without a name it is the program.
  *
@@ -303,7 +246,7 @@ function helpOf(program: Command, name: string | undefined): Command {
   const all = program.commands.filter((one) => !one.name().startsWith('_'));
   const found = all.find((one) => one.name() === name);
   if (found) return found;
-  throw unknownCommand(name, knownCommands(program));
+  throw unknownCommand(name, program);
 }
 
 /** Lists the options that take a value: those of `run`, and those of all commands. */
