@@ -33,7 +33,8 @@ if (process.platform === 'win32') {
 /** `start`, `status` and `stop`, where nothing but they themselves need be parsed: without the ESM loader. */
 function runQuickly() {
   if (!['start', 'status', 'stop'].includes(args[0]) || !existsSync(quickBundle)) return false;
-  return require(quickBundle).quickMain(args) !== null;
+  const { loadCompiled } = require(path.join(root, 'dist', 'compiled-code.cjs'));
+  return loadCompiled(quickBundle).quickMain(args) !== null;
 }
 
 /** A clone whose `npm install` has not run has no bundle; anything else is a fault of ours. */

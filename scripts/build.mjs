@@ -153,6 +153,8 @@ const WHOLE = [MANIFEST, YAML];
 const STATUS_AND_STOP = ['status', 'stop'].map((name) => `src/commands/${name}.ts`);
 /** The code with which every command begins; a failure must be of the same class in all bundles. */
 const FIRST = 'first.cjs';
+/** The code that loads all these, and keeps what V8 makes of them. */
+const LOADER = 'compiled-code.cjs';
 /** Packages that devctl loads when it spawns, or on other systems only. */
 const PACKAGES = ['execa', 'ps-list', 'pidtree', 'tree-kill'];
 
@@ -167,7 +169,7 @@ async function findPlaces() {
     sourcesOf(['src/quick-main.ts']),
     sourcesOf(['src/quick.ts', 'src/output/terminal/failure.ts', ...STATUS_AND_STOP]),
     sourcesOf(ENTRIES),
-    sourcesOf(['src/supervisor/main.ts']),
+    sourcesOf(['src/supervisor/resident.ts']),
     eagerlyLoaded('src/main.ts'),
   ]);
   withoutStart.add('src/quick-main.ts');
@@ -283,13 +285,18 @@ async function bundleCommands(places) {
 /** Bundles the supervisor as CommonJS: the ESM loader would keep 2 MB and four threads while it lives. */
 async function bundleSupervisor(places) {
   const { metafile, files } = await bundleCommonJs(
-    ['src/supervisor/main.ts'],
+    ['src/supervisor/main.ts', 'src/supervisor/resident.ts'],
     [takenFromPlaces('..', places)],
   );
   // Supervisors are known by this name, those of earlier versions too; so the folder says what kind it is.
   const named = files.map(([file, content]) => [file.replace(/main\.cjs$/, 'main.js'), content]);
   const type = [path.join('supervisor', 'package.json'), Buffer.from('{ "type": "commonjs" }\n')];
   return { metafile, files: [...named, type] };
+}
+
+/** Bundles the loader of the other bundles. */
+async function bundleLoader() {
+  return bundleCommonJs(['src/compiled-code.ts']);
 }
 
 /** Bundles the guard of a machine without Perl. */
@@ -354,11 +361,16 @@ function takenFromPlaces(way, places) {
         const isTaken = kind !== 'entry-point' && places.has(source);
         return isTaken ? { path: source, namespace: 'source' } : undefined;
       });
-      onResolve({ filter: /\.cjs$/ }, ({ path: file, namespace }) =>
-        namespace === 'in-dist'
+      onResolve({ filter: /[/]compiled-code\.ts$/ }, () => ({
+        path: `${way}/${LOADER}`,
+        external: true,
+      }));
+      onResolve({ filter: /\.cjs$/ }, ({ kind, path: file, namespace }) => {
+        if (kind === 'require-resolve') return { path: file, external: true };
+        return namespace === 'in-dist'
           ? { path: `${way}/${file}`, external: true }
-          : { path: file, namespace: 'in-dist' },
-      );
+          : { path: file, namespace: 'in-dist' };
+      });
       onLoad({ filter: /.*/, namespace: 'package' }, ({ path: name }) => ({
         contents: `const all = require('packages/${name}.cjs');
           export default all.default ?? all;
@@ -376,7 +388,7 @@ function takenFromPlaces(way, places) {
       });
       // One file that requires it, so that the commands have it in one file too.
       onLoad({ filter: /.*/, namespace: 'in-dist' }, ({ path: file }) => ({
-        contents: `module.exports = require('${file}');`,
+        contents: `module.exports = require('${LOADER}').loadCompiled(require.resolve('${way}/${file}'));`,
       }));
     },
   };
@@ -506,6 +518,7 @@ const bundles = await Promise.all([
   bundleModules(YAML, places),
   bundleCommands(places),
   bundleSupervisor(places),
+  bundleLoader(),
   bundleGuard(places),
   bundleTerminalSession(places),
   bundlePackages(),
