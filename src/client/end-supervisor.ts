@@ -1,6 +1,7 @@
 import type { Host, SignalName } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
-import { isGone, type ProcessInfo } from '../processes/snapshot.ts';
+import { livesStill } from '../processes/lives-now.ts';
+import type { ProcessInfo } from '../processes/snapshot.ts';
 
 /** The time that a supervisor has to end after SIGTERM, in ms. */
 const TERM_MS = 1_000;
@@ -51,15 +52,9 @@ async function end(
     }
     const deadline = host.nowMs() + waitMs;
     while (host.nowMs() < deadline) {
-      const alive = await Promise.all(targets.map((target) => isAlive(host, target)));
+      const alive = await Promise.all(targets.map((target) => livesStill(host, target)));
       if (!alive.includes(true)) return;
       await host.delay(POLL_MS);
     }
   }
-}
-
-/** Reads this one process, because looks at the whole table would take the processor from a supervisor that ends. */
-async function isAlive(host: Host, target: Identity): Promise<boolean> {
-  const found = await host.read(target.pid);
-  return found !== null && sameIdentity(found.identity, target) && !isGone(found);
 }
