@@ -5,10 +5,10 @@
 // from the marker: a lease (fcntl(2)), which the kernel gives only where no other process has the file open, and
 // /proc/*/fd, which names the processes.
 import { spawnSync } from 'node:child_process';
-import { constants, openSync, writeFileSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openFifo } from './fifo.mjs';
 
 const crowd = fileURLToPath(new URL('crowd.pl', import.meta.url));
 const lease = fileURLToPath(new URL('lease.pl', import.meta.url));
@@ -20,17 +20,9 @@ const SERVICES = 6;
 
 /** Makes a FIFO and a marker in `folder`. */
 export function openHolders(folder) {
-  const fifo = path.join(folder, 'fifo');
   const marker = path.join(folder, 'marker');
   writeFileSync(marker, '');
-  const made = spawnSync('mkfifo', [fifo]);
-  if (made.status !== 0) throw new Error(`mkfifo: ${made.stderr}`);
-  // Without O_NONBLOCK it would wait here for the first process.
-  const socket = new Socket({
-    fd: openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK),
-    readable: true,
-    writable: false,
-  });
+  const { fifo, socket } = openFifo(folder);
   let born = 0;
   let wanted = Number.POSITIVE_INFINITY;
   const all = moment();

@@ -19,6 +19,8 @@ import { openSession } from './session.mjs';
 
 /** Seconds that a service gets to end by itself. Some need 1.5 of them. */
 const GRACE = 4;
+/** How long a stop may take, in ms: concurrently waits for ever for a process that ignores it. */
+const STOP_MS = 20_000;
 /** How long behaviours may take until they are set up, in ms. A tool may give some of them no chance to be. */
 const READY_MS = 20_000;
 /** A process that lives so long after the stop is left, in ms. */
@@ -106,8 +108,10 @@ async function visit(zoo, adapter, found, behaviours) {
     return { name: behaviour.name, command: behaviour.args(place) };
   });
   const environment = { ...zoo.cleanEnvironment(), FIXTURE_LIFETIME: String(LIFETIME_S) };
-  const given = { adapter, found, folder, services, grace: GRACE, mark: zoo.mark, environment };
-  const session = openSession(given);
+  const session = openSession({
+    ...{ adapter, found, folder, services, environment },
+    ...{ mark: zoo.mark, grace: GRACE, deadlineMs: STOP_MS },
+  });
   const log = path.join(folder, 'log-of-a-service');
   writeFileSync(log, '');
   let bystanders;

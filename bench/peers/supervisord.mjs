@@ -11,15 +11,10 @@ export const supervisord = {
     const file = path.join(folder, 'supervisord.conf');
     const socket = path.join(folder, 'supervisor.sock');
     const programs = services.map(
-      ({ name, command }) => `[program:${name}]
-command=${shellWords(command).replaceAll('%', '%%')}
-autorestart=false
-startsecs=0
-stopasgroup=true
+      (service) => `${entry(service)}stopasgroup=true
 killasgroup=true
 stopwaitsecs=${grace}
-stdout_logfile=${folder}/${name}.log
-redirect_stderr=true
+stdout_logfile=${folder}/${service.name}.log
 `,
     );
     writeFileSync(file, `${head(folder, socket)}\n${programs.join('\n')}`);
@@ -32,7 +27,27 @@ redirect_stderr=true
       quit: control('shutdown'),
     };
   },
+  follow({ folder, services, program }) {
+    const file = path.join(folder, 'supervisord.conf');
+    const programs = services.map(
+      (service) => `${entry(service)}stdout_logfile=/dev/fd/1
+stdout_logfile_maxbytes=0
+`,
+    );
+    const text = `${head(folder, path.join(folder, 'supervisor.sock'))}\n${programs.join('\n')}`;
+    writeFileSync(file, text);
+    return [program, '-n', '-c', file];
+  },
 };
+
+function entry({ name, command }) {
+  return `[program:${name}]
+command=${shellWords(command).replaceAll('%', '%%')}
+autorestart=false
+startsecs=0
+redirect_stderr=true
+`;
+}
 
 function head(folder, socket) {
   return `[unix_http_server]
