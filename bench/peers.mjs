@@ -50,7 +50,8 @@ const peers = findPeers(options.only, console.error);
 for (const size of options.sizes) {
   for (let round = 0; round < options.roundsOf(size); round += 1) {
     for (const { adapter, found } of peers) {
-      const isIdle = round === 0 && options.idle.includes(size) && adapter.name !== 'floor';
+      const rests = !adapter.isNoSupervisor && !adapter.twinOf;
+      const isIdle = round === 0 && options.idle.includes(size) && rests;
       await attempt(adapter, size, () =>
         playRound({ adapter, found, size, isIdle }, bench, recorder(adapter, size)),
       );
@@ -111,7 +112,7 @@ function sizeRows(size, bare) {
   const isIdle = options.idle.includes(size);
   const heading = ['', 'all up', 'start returns', 'none left', 'stop returns', 'status', 'MB'];
   const idle = isIdle ? ['cpu %, first 10 s', 'cpu %, then'] : [];
-  const rows = peers.map(({ adapter: { name } }) => {
+  const rows = peers.map(({ adapter: { name, twinOf } }) => {
     const of = (what) => figures.median(`${name} ${size} ${what}`);
     const time = (what) => timeCell(of(what), bare);
     const left = Math.max(0, ...figures.all(`${name} ${size} left`));
@@ -124,7 +125,7 @@ function sizeRows(size, bare) {
       time('status'),
       numberCell(of('memory')),
       ...(isIdle ? [numberCell(of('cpu at first'), 2), numberCell(of('cpu later'), 2)] : []),
-      zoo.get(name) ?? '–',
+      zoo.get(twinOf ?? name) ?? '–',
     ];
   });
   return [[...heading, ...idle, 'left of the zoo'], ...rows];
@@ -150,7 +151,7 @@ function oneRows() {
 
 function versions() {
   return peers
-    .filter(({ adapter: { name } }) => !['floor', 'devctl (default)'].includes(name))
+    .filter(({ adapter }) => !adapter.isNoSupervisor && !adapter.twinOf)
     .map(({ adapter, found }) => `${adapter.name} ${found.version}`)
     .join(', ');
 }

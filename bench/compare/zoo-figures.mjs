@@ -7,11 +7,11 @@ const file = fileURLToPath(new URL('../peers/zoo.json', import.meta.url));
 
 /** Cells by the name of the tool, as `node fixtures/zoo/cli.mjs --save` has written them last. */
 export function knownZoo() {
-  const cells = Object.entries(read()).map(([name, { left, visited }]) => [
+  const cells = Object.entries(savedZoo()).map(([name, { left, visited }]) => [
     name,
     cell(left, visited),
   ]);
-  return withTwin(new Map(cells));
+  return new Map(cells);
 }
 
 /** Runs the zoo with each of them. */
@@ -19,7 +19,7 @@ export async function playZoo(peers, root, say) {
   const cells = new Map();
   const zoo = await openZoo(root);
   try {
-    for (const { adapter, found } of peers.filter(({ adapter }) => !/default/.test(adapter.name))) {
+    for (const { adapter, found } of peers.filter(({ adapter }) => !adapter.twinOf)) {
       say(`the zoo against ${adapter.name} …`);
       const outcome = await zoo.visit({ adapter, found, only: [] });
       cells.set(adapter.name, cell(outcome.left.size, outcome.visited));
@@ -28,12 +28,13 @@ export async function playZoo(peers, root, say) {
   } finally {
     await zoo.close();
   }
-  return withTwin(cells);
+  return cells;
 }
 
 /** Keeps the outcome for tables to come. */
 export function saveZoo(name, version, { left, visited }) {
-  const all = { ...read(), [name]: { version, visited, left: left.size, names: [...left.keys()] } };
+  const names = [...left.keys()].sort();
+  const all = { ...savedZoo(), [name]: { version, visited, left: left.size, names } };
   writeFileSync(file, `${JSON.stringify(all, null, 2)}\n`);
 }
 
@@ -41,13 +42,8 @@ function cell(left, visited) {
   return `${left} of ${visited}`;
 }
 
-/** The same supervisor with another wait at its start. */
-function withTwin(cells) {
-  const own = cells.get('devctl');
-  return own ? cells.set('devctl (default)', own) : cells;
-}
-
-function read() {
+/** All that was saved, by the name of the tool: { version, visited, left, names }. */
+export function savedZoo() {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {

@@ -7,6 +7,8 @@
 //   find(look) null where it is not installed; else { version, program }. `look(NAME)` finds a program on PATH or in
 //              the folders of DEVCTL_BENCH_TOOLS
 //   isAlone    true for a tool that ends all services when one of them ends
+//   twinOf     the name of the adapter of the same supervisor, which is enough for what does not differ
+//   isNoSupervisor   true for a tool of which nothing stays beside the services
 //   prepare({ folder, services, grace, program, look })
 //              writes the configuration of `services` (each { name, command: [file, …args] }) into `folder`, an
 //              empty folder, and returns the commands, each [file, …args], which run in `folder`:

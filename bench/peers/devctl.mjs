@@ -7,10 +7,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const launcher = path.join(root, 'bin', 'devctl.js');
 
 /** Its start waits for nothing, as that of most others. */
-export const devctl = adapter('devctl', { settle: 0 });
+export const devctl = { ...adapter('devctl', { settle: 0 }), wrap, follow };
 
 /** Its start waits `settle`, 1 s, for services that end at once. */
-export const devctlSettling = adapter('devctl (default)', {});
+export const devctlSettling = { ...adapter('devctl (default)', {}), twinOf: 'devctl' };
 
 function adapter(name, keys) {
   return {
@@ -27,7 +27,6 @@ function adapter(name, keys) {
         quit: null,
       };
     },
-    ...(keys.settle === 0 ? { wrap, follow } : {}),
   };
 }
 

@@ -7,6 +7,7 @@ const launcher = fileURLToPath(new URL('floor.pl', import.meta.url));
 
 export const floor = {
   name: 'floor',
+  isNoSupervisor: true,
   install: 'apt install perl',
   find: (look) => look('perl') && { program: look('perl'), version: 'kill(-pgid)' },
   prepare({ folder, services, grace, program }) {
