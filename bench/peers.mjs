@@ -132,7 +132,7 @@ function sizeRows(size, bare) {
 }
 
 function oneRows() {
-  const heading = ['', 'run true, ms', 'over bare true, ms', 'lines/s', 'of the floor', 'lost'];
+  const heading = ['', 'run true, ms', 'over bare true, ms', 'lines/s', 'ratio to floor', 'lost'];
   const floor = figures.median('floor one lines/s');
   const rows = peers.map(({ adapter: { name } }) => {
     const of = (what) => figures.median(`${name} one ${what}`);

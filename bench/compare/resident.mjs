@@ -25,18 +25,23 @@ export function memoryOf(pids) {
 
 /**
  * Processor time so far, in ms: proc_pid_schedstat(5) of all threads, in ns. Clock ticks of 10 ms would be most of the
- * result. A process that came and went meanwhile is not in it.
+ * result. It never goes back, so the part of a thread that ends counts until then, and that of one that comes from then on.
  */
-export function cpuMsOf(pids) {
-  return pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
+export function openCpuMeter(pids) {
+  const threads = new Map();
+  return () => {
+    for (const pid of pids) readThreads(pid, threads);
+    return [...threads.values()].reduce((sum, ms) => sum + ms, 0);
+  };
 }
 
-function cpuMs(pid) {
+function readThreads(pid, threads) {
   try {
-    const threads = readdirSync(`/proc/${pid}/task`);
-    const read = (thread) => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8');
-    return threads.reduce((sum, thread) => sum + Number(read(thread).split(' ')[0]) / 1e6, 0);
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const text = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8');
+      threads.set(`${pid}:${thread}`, Number(text.split(' ')[0]) / 1e6);
+    }
   } catch {
-    return 0;
+    // It has ended meanwhile.
   }
 }

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { openHolders } from './holders.mjs';
-import { cpuMsOf, memoryOf, supervisorsIn } from './resident.mjs';
+import { memoryOf, openCpuMeter, supervisorsIn } from './resident.mjs';
 import { openSession } from './session.mjs';
 
 /** Seconds that a service has to end. Each of these ends at once. */
@@ -70,11 +70,12 @@ export async function playRound({ adapter, found, size, isIdle }, bench, record)
 }
 
 async function idle(pids, record) {
+  const cpuMs = openCpuMeter(pids);
   for (const name of ['cpu at first', 'cpu later']) {
-    const before = cpuMsOf(pids);
+    const before = cpuMs();
     const from = performance.now();
     await setTimeout(IDLE_MS);
-    record(name, (100 * (cpuMsOf(pids) - before)) / (performance.now() - from));
+    record(name, (100 * (cpuMs() - before)) / (performance.now() - from));
   }
 }
 
