@@ -14,10 +14,6 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = path.join(root, 'dist');
 const ENTRIES = ['src/main.ts', 'src/cli.ts', 'src/index.ts'];
 
-// Bundled CommonJS packages call require() for Node's own modules; ESM has none.
-const REQUIRE_BANNER =
-  "import{createRequire as devctlRequire}from'node:module';const require=devctlRequire(import.meta.url);";
-
 /**
  * commander loads node:child_process for commands that are programs of their own. devctl has none,
  * and loading it costs every command 2.5 ms.
@@ -264,22 +260,19 @@ async function bundleModules(name, places, entry = '') {
   return { metafile, files: outputFiles.map(({ contents }) => [name, Buffer.from(contents)]) };
 }
 
-/** Bundles the other commands, as files that Node loads when one of them runs. */
+/** Bundles the other commands. A command runs the code of no other one, though all of them lie in one file. */
 async function bundleCommands(places) {
-  const { metafile, outputFiles } = await build({
-    ...COMMON,
-    entryPoints: ENTRIES,
-    outbase: 'src',
-    outdir: 'dist',
-    chunkNames: 'chunks/[name]-[hash]',
-    splitting: true,
-    format: 'esm',
-    banner: { js: REQUIRE_BANNER },
-    // A file that takes something from there lies in chunks/, because several entries need it.
-    plugins: [...COMMON.plugins, takenFromPlaces('..', places)],
-  });
-  const files = outputFiles.map((file) => toFile({ ...file, text: withoutIdleBanner(file.text) }));
-  return { metafile, files };
+  return bundleCommonJs({ commands: 'src/main.ts' }, [takenFromPlaces('.', places)]);
+}
+
+/** Bundles the library, and a module that exports it: a program that imports it may be either kind of module. */
+async function bundleLibrary(places) {
+  const { metafile, files } = await bundleCommonJs({ library: 'src/index.ts' }, [
+    takenFromPlaces('.', places),
+  ]);
+  const names = (await exportsOf(['src/index.ts'])).get('src/index.ts').join(', ');
+  const index = `import library from './library.cjs'; export const { ${names} } = library;`;
+  return { metafile, files: [...files, ['index.js', Buffer.from(index)]] };
 }
 
 /** Bundles the supervisor as CommonJS: the ESM loader would keep 2 MB and four threads while it lives. */
@@ -394,12 +387,6 @@ function takenFromPlaces(way, places) {
   };
 }
 
-/** Few files need it, and making a `require` in each of the rest takes a command 2 ms. */
-function withoutIdleBanner(text) {
-  const rest = text.replace(`${REQUIRE_BANNER}\n`, '');
-  return /\brequire\b/.test(rest) ? text : rest;
-}
-
 /** Declarations of the library, as [path relative to dist, content]. */
 async function emitTypes() {
   const folder = await mkdtemp(path.join(tmpdir(), 'devctl-types-'));
@@ -471,21 +458,16 @@ function runTsc(args) {
 
 /**
  * Makes dist/ equal to `files` without ever being half of anything for a devctl that runs from it:
- * a file that is right already is left alone, chunks (named by their content) come before the
- * entries that import them, each by rename, and what no entry imports any more goes last.
+ * a file that is right already is left alone, each other one is replaced by rename, and the ones that are no part of it any
+ * more go last.
  */
 async function synchronise(files) {
-  const chunksFirst = [...files].sort(([a], [b]) => Number(isChunk(b)) - Number(isChunk(a)));
-  for (const [name, content] of chunksFirst) await replaceFile(path.join(dist, name), content);
+  for (const [name, content] of files) await replaceFile(path.join(dist, name), content);
   const entries = await readdir(dist, { recursive: true, withFileTypes: true });
   for (const entry of entries) {
     const file = path.join(entry.parentPath ?? entry.path, entry.name);
     if (entry.isFile() && !files.has(path.relative(dist, file))) await rm(file, { force: true });
   }
-}
-
-function isChunk(name) {
-  return name.startsWith('chunks');
 }
 
 async function replaceFile(file, content) {
@@ -517,6 +499,7 @@ const bundles = await Promise.all([
   bundleModules(MANIFEST, places),
   bundleModules(YAML, places),
   bundleCommands(places),
+  bundleLibrary(places),
   bundleSupervisor(places),
   bundleLoader(),
   bundleGuard(places),
