@@ -50,9 +50,9 @@ function shapesOf(lines: readonly string[]): readonly string[] {
   return shapes.slice(0, -1);
 }
 
-/** A slow machine shows what a stop waits for. */
+/** A slow machine shows what a stop waits for, and a process may end before the stop sees it outside of its session. */
 function isTold(shape: string): boolean {
-  return shape !== '' && !/^devctl: 0 s: waiting for /.test(shape);
+  return shape !== '' && !/^(devctl: 0 s: waiting for|ended outside of its session:) /.test(shape);
 }
 
 /** The output in the form that the pattern of a step is for. */
