@@ -66,7 +66,7 @@ const BUNDLED = [
 const MOST_BYTES = 500_000;
 
 const IN_DIST =
-  /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|shared|start|supervised|manifest|yaml|first|supervisor\/(guard|terminal-session)|packages\/[\w-]+)\.cjs|supervisor\/package\.json|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|types\/.+\.d\.ts)$/;
+  /^dist\/((index|supervisor\/main)\.js|(compiled-code|commands|library|quick-main|shared|start|supervised|manifest|yaml|first|supervisor\/(resident|guard|terminal-session)|packages\/[\w-]+)\.cjs|supervisor\/package\.json|types\/.+\.d\.ts)$/;
 
 const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
 

@@ -41,6 +41,8 @@ export interface Behaviour {
   readonly needs: string | null;
 }
 
+/** The program that runs the behaviours as services of any supervisor, and is none itself. */
+const PUBLIC = 'cli.mjs';
 const STORMS = ['fork-storm', 'fork-storm-empty-env', 'hop-bomb', 'hop-bomb-empty-env'];
 const RESPAWNERS = ['respawning-pair', 'respawner-daemon'];
 /** Programs that are no fixtures. */
@@ -68,7 +70,7 @@ const GOES_ON = /\bonward\(\)|"\$@"|\.\.\.next|@ARGV \?/;
 /** Lists the behaviours that have a program, by name. */
 export function behaviours(folder: string = zooFolder): Behaviour[] {
   return readdirSync(folder)
-    .filter((file) => /\.(pl|sh|mjs)$/.test(file))
+    .filter((file) => /\.(pl|sh|mjs)$/.test(file) && file !== PUBLIC)
     .sort()
     .map((file) => describe(file, readFileSync(join(folder, file), 'utf8')));
 }
