@@ -1,17 +1,15 @@
 #!/usr/bin/env node
 // Plain JavaScript that is never compiled, so that it can still speak on a Node that is too old for
-// the bundle. CommonJS (see the package.json beside it), so that --version need not start Node's
-// ESM loader, which alone takes 5 ms.
+// the bundle. CommonJS (see the package.json beside it): Node's loader of ES modules takes 5 to 15 ms, and reads files in
+// threads of libuv's pool. At the process limit no thread can be made, and libuv aborts the process. A `require` needs none.
 'use strict';
 
 const { existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');
-const { pathToFileURL } = require('node:url');
 
 const OLDEST_NODE = [20, 12];
 const root = path.dirname(__dirname);
-const bundle = path.join(root, 'dist', 'main.js');
-const quickBundle = path.join(root, 'dist', 'quick-main.cjs');
+const dist = path.join(root, 'dist');
 
 const args = process.argv.slice(2);
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -26,20 +24,21 @@ if (process.platform === 'win32') {
 } else if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
   process.stdout.write(`${manifest.version}\n`);
+} else if (!existsSync(path.join(dist, 'commands.cjs'))) {
+  fail('devctl is not built: dist/ is missing', 'run npm install in the folder of devctl');
 } else if (!runQuickly()) {
-  import(pathToFileURL(bundle).href).then(({ main }) => main(args), explainMissingBundle);
+  load('commands.cjs').main(args);
 }
 
-/** `start`, `status` and `stop`, where nothing but they themselves need be parsed: without the ESM loader. */
+/** `start`, `status` and `stop` in their usual forms, for which nothing else need be read. */
 function runQuickly() {
-  if (!['start', 'status', 'stop'].includes(args[0]) || !existsSync(quickBundle)) return false;
-  return require(quickBundle).quickMain(args) !== null;
+  if (!['start', 'status', 'stop'].includes(args[0])) return false;
+  return load('quick-main.cjs').quickMain(args) !== null;
 }
 
-/** A clone whose `npm install` has not run has no bundle; anything else is a fault of ours. */
-function explainMissingBundle(error) {
-  if (existsSync(bundle)) throw error;
-  fail('devctl is not built: dist/main.js is missing', 'run npm install in the folder of devctl');
+function load(bundle) {
+  const { loadCompiled } = require(path.join(dist, 'compiled-code.cjs'));
+  return loadCompiled(path.join(dist, bundle));
 }
 
 function fail(message, hint) {

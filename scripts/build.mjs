@@ -14,10 +14,6 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = path.join(root, 'dist');
 const ENTRIES = ['src/main.ts', 'src/cli.ts', 'src/index.ts'];
 
-// Bundled CommonJS packages call require() for Node's own modules; ESM has none.
-const REQUIRE_BANNER =
-  "import{createRequire as devctlRequire}from'node:module';const require=devctlRequire(import.meta.url);";
-
 /**
  * commander loads node:child_process for commands that are programs of their own. devctl has none,
  * and loading it costs every command 2.5 ms.
@@ -153,6 +149,8 @@ const WHOLE = [MANIFEST, YAML];
 const STATUS_AND_STOP = ['status', 'stop'].map((name) => `src/commands/${name}.ts`);
 /** The code with which every command begins; a failure must be of the same class in all bundles. */
 const FIRST = 'first.cjs';
+/** The code that loads all these, and keeps what V8 makes of them. */
+const LOADER = 'compiled-code.cjs';
 /** Packages that devctl loads when it spawns, or on other systems only. */
 const PACKAGES = ['execa', 'ps-list', 'pidtree', 'tree-kill'];
 
@@ -167,7 +165,7 @@ async function findPlaces() {
     sourcesOf(['src/quick-main.ts']),
     sourcesOf(['src/quick.ts', 'src/output/terminal/failure.ts', ...STATUS_AND_STOP]),
     sourcesOf(ENTRIES),
-    sourcesOf(['src/supervisor/main.ts']),
+    sourcesOf(['src/supervisor/resident.ts']),
     eagerlyLoaded('src/main.ts'),
   ]);
   withoutStart.add('src/quick-main.ts');
@@ -262,34 +260,36 @@ async function bundleModules(name, places, entry = '') {
   return { metafile, files: outputFiles.map(({ contents }) => [name, Buffer.from(contents)]) };
 }
 
-/** Bundles the other commands, as files that Node loads when one of them runs. */
+/** Bundles the other commands. A command runs the code of no other one, though all of them lie in one file. */
 async function bundleCommands(places) {
-  const { metafile, outputFiles } = await build({
-    ...COMMON,
-    entryPoints: ENTRIES,
-    outbase: 'src',
-    outdir: 'dist',
-    chunkNames: 'chunks/[name]-[hash]',
-    splitting: true,
-    format: 'esm',
-    banner: { js: REQUIRE_BANNER },
-    // A file that takes something from there lies in chunks/, because several entries need it.
-    plugins: [...COMMON.plugins, takenFromPlaces('..', places)],
-  });
-  const files = outputFiles.map((file) => toFile({ ...file, text: withoutIdleBanner(file.text) }));
-  return { metafile, files };
+  return bundleCommonJs({ commands: 'src/main.ts' }, [takenFromPlaces('.', places)]);
+}
+
+/** Bundles the library, and a module that exports it: a program that imports it may be either kind of module. */
+async function bundleLibrary(places) {
+  const { metafile, files } = await bundleCommonJs({ library: 'src/index.ts' }, [
+    takenFromPlaces('.', places),
+  ]);
+  const names = (await exportsOf(['src/index.ts'])).get('src/index.ts').join(', ');
+  const index = `import library from './library.cjs'; export const { ${names} } = library;`;
+  return { metafile, files: [...files, ['index.js', Buffer.from(index)]] };
 }
 
 /** Bundles the supervisor as CommonJS: the ESM loader would keep 2 MB and four threads while it lives. */
 async function bundleSupervisor(places) {
   const { metafile, files } = await bundleCommonJs(
-    ['src/supervisor/main.ts'],
+    ['src/supervisor/main.ts', 'src/supervisor/resident.ts'],
     [takenFromPlaces('..', places)],
   );
   // Supervisors are known by this name, those of earlier versions too; so the folder says what kind it is.
   const named = files.map(([file, content]) => [file.replace(/main\.cjs$/, 'main.js'), content]);
   const type = [path.join('supervisor', 'package.json'), Buffer.from('{ "type": "commonjs" }\n')];
   return { metafile, files: [...named, type] };
+}
+
+/** Bundles the loader of the other bundles. */
+async function bundleLoader() {
+  return bundleCommonJs(['src/compiled-code.ts']);
 }
 
 /** Bundles the guard of a machine without Perl. */
@@ -354,11 +354,16 @@ function takenFromPlaces(way, places) {
         const isTaken = kind !== 'entry-point' && places.has(source);
         return isTaken ? { path: source, namespace: 'source' } : undefined;
       });
-      onResolve({ filter: /\.cjs$/ }, ({ path: file, namespace }) =>
-        namespace === 'in-dist'
+      onResolve({ filter: /[/]compiled-code\.ts$/ }, () => ({
+        path: `${way}/${LOADER}`,
+        external: true,
+      }));
+      onResolve({ filter: /\.cjs$/ }, ({ kind, path: file, namespace }) => {
+        if (kind === 'require-resolve') return { path: file, external: true };
+        return namespace === 'in-dist'
           ? { path: `${way}/${file}`, external: true }
-          : { path: file, namespace: 'in-dist' },
-      );
+          : { path: file, namespace: 'in-dist' };
+      });
       onLoad({ filter: /.*/, namespace: 'package' }, ({ path: name }) => ({
         contents: `const all = require('packages/${name}.cjs');
           export default all.default ?? all;
@@ -376,16 +381,10 @@ function takenFromPlaces(way, places) {
       });
       // One file that requires it, so that the commands have it in one file too.
       onLoad({ filter: /.*/, namespace: 'in-dist' }, ({ path: file }) => ({
-        contents: `module.exports = require('${file}');`,
+        contents: `module.exports = require('${LOADER}').loadCompiled(require.resolve('${way}/${file}'));`,
       }));
     },
   };
-}
-
-/** Few files need it, and making a `require` in each of the rest takes a command 2 ms. */
-function withoutIdleBanner(text) {
-  const rest = text.replace(`${REQUIRE_BANNER}\n`, '');
-  return /\brequire\b/.test(rest) ? text : rest;
 }
 
 /** Declarations of the library, as [path relative to dist, content]. */
@@ -459,21 +458,16 @@ function runTsc(args) {
 
 /**
  * Makes dist/ equal to `files` without ever being half of anything for a devctl that runs from it:
- * a file that is right already is left alone, chunks (named by their content) come before the
- * entries that import them, each by rename, and what no entry imports any more goes last.
+ * a file that is right already is left alone, each other one is replaced by rename, and the ones that are no part of it any
+ * more go last.
  */
 async function synchronise(files) {
-  const chunksFirst = [...files].sort(([a], [b]) => Number(isChunk(b)) - Number(isChunk(a)));
-  for (const [name, content] of chunksFirst) await replaceFile(path.join(dist, name), content);
+  for (const [name, content] of files) await replaceFile(path.join(dist, name), content);
   const entries = await readdir(dist, { recursive: true, withFileTypes: true });
   for (const entry of entries) {
     const file = path.join(entry.parentPath ?? entry.path, entry.name);
     if (entry.isFile() && !files.has(path.relative(dist, file))) await rm(file, { force: true });
   }
-}
-
-function isChunk(name) {
-  return name.startsWith('chunks');
 }
 
 async function replaceFile(file, content) {
@@ -505,7 +499,9 @@ const bundles = await Promise.all([
   bundleModules(MANIFEST, places),
   bundleModules(YAML, places),
   bundleCommands(places),
+  bundleLibrary(places),
   bundleSupervisor(places),
+  bundleLoader(),
   bundleGuard(places),
   bundleTerminalSession(places),
   bundlePackages(),

@@ -54,6 +54,7 @@ async function playPlaces() {
   // Not the registry of the user.
   const folder = mkdtempSync(join(tmpdir(), 'devctl-places-'));
   process.env.XDG_STATE_HOME = join(folder, 'state');
+  process.env.XDG_CACHE_HOME = join(folder, 'cache');
   mkdirSync(process.env.XDG_STATE_HOME);
   const { playCases } = await load('place-cases');
   const seed = Number(values.seed);

@@ -32,7 +32,13 @@ import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Argument, Command, CommanderError } from 'commander';
 import { COMMANDS, type CommandEntry, GROUPS } from './command-line/entries.ts';
-import { hintForCommand, hintForOption, type KnownCommand } from './command-line/mistakes.ts';
+import {
+  hintForCommand,
+  hintForOption,
+  hintForWords,
+  type KnownCommand,
+  type WordsOfCommand,
+} from './command-line/mistakes.ts';
 import type { CommandLineModel } from './commands/candidates.ts';
 import { DevctlError, ExitCode } from './errors.ts';
 import { DEVCTL } from './own-command.ts';
@@ -249,9 +255,26 @@ function usageError(
   const command = known.find(({ name }) => words.includes(name)) ?? null;
   const flag = error.code === 'commander.unknownOption' ? quoted : null;
   const shared = [...longOptions(program), '--help'];
+  const ofWords =
+    command && hintForWords(error.code, quoted, command.name, wordsOf(program, command));
   return new DevctlError('usage', first.replace(/^error: /, ''), {
-    hint: hintForOption(flag, command, shared),
+    hint: ofWords ?? hintForOption(flag, command, shared, known),
   });
+}
+
+function wordsOf(program: Command, { name }: KnownCommand): WordsOfCommand {
+  const command = program.commands.find((one) => one.name() === name);
+  const operands = command?.registeredArguments ?? [];
+  return {
+    example: COMMANDS.find((entry) => entry.name === name)?.examples[0],
+    operands:
+      operands.length === 0
+        ? null
+        : operands.map(({ argChoices = [] }) => ({ choices: argChoices })),
+    values: new Map(
+      [...program.options, ...(command?.options ?? [])].map((one) => [one.flags, one.description]),
+    ),
+  };
 }
 
 function unknownCommand(name: string, known: readonly KnownCommand[]): DevctlError {

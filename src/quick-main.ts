@@ -4,9 +4,7 @@ import { parseQuickly, type QuickCommand } from './quick.ts';
 /**
  * Carries out `start`, `status` and `stop` in their usual forms, and sets `process.exitCode`.
  *
- * It is bundled as CommonJS, for two reasons. Node's loader of ES modules reads files in threads of libuv's
- * pool; at the process limit no thread can be made, and libuv aborts the process. A `require` needs no
- * thread. And it starts 15 ms faster, because neither that loader nor commander is loaded.
+ * It stands beside `main.ts`, because the parser of all command lines takes 15 ms to load, and these three need none of it.
  *
  * @param args without node and the script
  * @returns null for any other command line, which `main.ts` handles

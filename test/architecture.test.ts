@@ -29,7 +29,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['project'],
   ['manifest'],
   ['processes', 'patterns'],
-  ['errors.ts', 'own-command.ts', 'package-root.ts', 'yaml.ts'],
+  ['errors.ts', 'own-command.ts', 'package-root.ts', 'yaml.ts', 'compiled-code.ts'],
   ['plain-values.ts'],
 ];
 
@@ -136,7 +136,7 @@ describe('pure modules', () => {
 });
 
 describe('what the supervisor loads', () => {
-  const loaded = reachedFrom('supervisor/main.ts', sources);
+  const loaded = reachedFrom('supervisor/resident.ts', sources);
 
   test('spawns in one file', () => {
     expect(spawners(loaded)).toEqual([SPAWNER]);
@@ -152,7 +152,7 @@ describe('what status and stop load', () => {
   });
 
   test('start and the supervisor load what containers need only for a project that has some', () => {
-    for (const file of ['commands/apply.ts', 'commands/up.ts', 'supervisor/main.ts'])
+    for (const file of ['commands/apply.ts', 'commands/up.ts', 'supervisor/resident.ts'])
       expect([...eagerlyLoaded(file, sources)].filter((one) => CONTAINERS_ONLY.test(one))).toEqual(
         [],
       );

@@ -40,7 +40,7 @@ describe('wrong usage: exit code 2, the mistake, a hint, no stack', () => {
     ['a typo in an option', ['stop', '--forec'], '→ Did you mean --force?'],
     ['a missing value', ['stop', '--grace'], "✗ option '--grace <duration>' argument missing"],
     ['too many arguments', ['check', 'web'], "✗ too many arguments for 'check'"],
-    ['a missing name', ['send'], '→ npx --no-install devctl send --help lists its options'],
+    ['a missing name', ['send'], '→ for example: npx --no-install devctl send web rs'],
   ])('%s', async (_name, args, expected) => {
     const { exitCode, stdout, stderr } = await run(...args);
     expect(stderr).toContain(expected);

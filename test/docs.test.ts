@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { repositoryRoot } from './support/paths.ts';
 import { listedTitles } from './support/titles.ts';
@@ -66,6 +67,15 @@ test('docs/troubleshooting.md quotes messages that devctl still has', () => {
   expect(quoted.length).toBeGreaterThan(15);
   const code = sources.join('\n').replaceAll(/\$\{MANIFEST_NAME\}/g, '.devctl.json');
   expect(quoted.filter((text) => !code.includes(text))).toEqual([]);
+});
+
+test('docs/manifest.md and docs/cli.md have every key and option (npm run reference writes them)', async () => {
+  const script = join(repositoryRoot, 'scripts', 'reference.mjs');
+  const { all, exitCode } = await execa('node', [script, '--check'], { all: true, reject: false });
+  expect({ all, exitCode }).toEqual({
+    all: 'docs/cli.md is up to date\ndocs/manifest.md is up to date',
+    exitCode: 0,
+  });
 });
 
 test('docs/founding-plan.md names tests that exist', () => {

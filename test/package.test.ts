@@ -1,15 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { repositoryRoot } from './support/paths.ts';
 import { currentRunFolder } from './support/run-folder.ts';
+import { fullTest, test } from './support/sets.ts';
+import { type TemporaryProject, temporaryProject } from './support/temporary-project.ts';
 
 /** The files that a user gets besides `dist/`. A new file here is a decision. */
 const BESIDE_DIST = [
-  '.devctl.example.json',
   'LICENSE',
   'README.md',
   'THIRD_PARTY_LICENSES',
@@ -22,7 +23,6 @@ const BESIDE_DIST = [
   'docs/environment.md',
   'docs/export.md',
   'docs/getting-started.md',
-  'docs/graceful-shutdown.md',
   'docs/hooks.md',
   'docs/how-stop-decides.md',
   'docs/init.md',
@@ -66,7 +66,7 @@ const BUNDLED = [
 const MOST_BYTES = 500_000;
 
 const IN_DIST =
-  /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|shared|start|supervised|manifest|yaml|first|supervisor\/(guard|terminal-session)|packages\/[\w-]+)\.cjs|supervisor\/package\.json|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|types\/.+\.d\.ts)$/;
+  /^dist\/((index|supervisor\/main)\.js|(compiled-code|commands|library|quick-main|shared|start|supervised|manifest|yaml|first|supervisor\/(resident|guard|terminal-session)|packages\/[\w-]+)\.cjs|supervisor\/package\.json|types\/.+\.d\.ts)$/;
 
 const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
 
@@ -88,13 +88,21 @@ test('the tarball holds what a user needs and nothing else', async () => {
   const files = stdout.split('\n').map((name) => name.replace(/^package\//, ''));
   expect(files.filter((name) => !name.startsWith('dist/')).sort()).toEqual(BESIDE_DIST);
   expect(files.filter((name) => name.startsWith('dist/') && !IN_DIST.test(name))).toEqual([]);
-  // No link of the README is dead there. Pictures are in the repository only.
-  const readme = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
-  const links = [...readme.matchAll(/(?<!!\[[^\]]*)\]\((?!#|https?:)([^)#]+)/g)].map(
-    ([, file]) => file,
-  );
-  expect(links.length).toBeGreaterThan(5);
-  expect(links.filter((file) => !files.includes(file ?? ''))).toEqual([]);
+});
+
+test('no link of a page in the tarball is dead there', async () => {
+  const { stdout } = await execa('tar', ['-tzf', tarball]);
+  const files = stdout.split('\n').map((name) => name.replace(/^package\//, ''));
+  // The index names the pages that are in the repository only, and says so. Pictures are in the repository only.
+  const pages = files.filter((name) => name.endsWith('.md') && name !== 'docs/README.md');
+  const links = pages.flatMap((page) => {
+    const text = readFileSync(join(repositoryRoot, page), 'utf8').replaceAll(/`[^`\n]*`/g, '');
+    return [...text.matchAll(/(?<!!\[[^\]]*)\]\((?!#|https?:)([^)#]+)/g)].map(
+      ([, file = '']) => [page, join(dirname(page), file)] as const,
+    );
+  });
+  expect(links.length).toBeGreaterThan(50);
+  expect(links.filter(([, file]) => !files.includes(file))).toEqual([]);
 });
 
 test('the licence of each bundled package is in it', () => {
@@ -150,4 +158,99 @@ test('its types are found and complete', async () => {
     reject: false,
   });
   expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 0 });
+});
+
+const MANIFEST = {
+  services: { web: { command: ['node', '-e', 'setInterval(() => {}, 1000)'], settle: 0 } },
+};
+
+/** Nothing listens there, so that nothing can be fetched. */
+const NO_REGISTRY = 'http://127.0.0.1:9/';
+
+/** Starts, looks and stops, each by the same words before the command, and checks the outcome of each. */
+async function startLookStop(
+  project: TemporaryProject,
+  words: readonly string[],
+): Promise<unknown> {
+  const [program = '', ...args] = words;
+  const devctl = async (...command: string[]) => {
+    const options = { cwd: project.root, env: project.env, reject: false } as const;
+    const { exitCode, stdout, stderr } = await execa(program, [...args, ...command], options);
+    expect(exitCode, `${command.join(' ')}: ${stderr}`).toBe(0);
+    return JSON.parse(stdout);
+  };
+  expect(await devctl('start', '--json')).toMatchObject({ ok: true, services: [{ name: 'web' }] });
+  const status = await devctl('status', '--json');
+  expect(status).toMatchObject({ services: [{ name: 'web', processes: 1 }] });
+  expect(await devctl('stop', '--json')).toMatchObject({
+    survivors: [],
+    processes: [{ service: 'web' }],
+  });
+  expect(project.oracle.processes()).toEqual([]);
+  return status;
+}
+
+fullTest(
+  'npx with the tarball starts and stops with an empty cache, in a folder without packages',
+  async () => {
+    await using project = await temporaryProject(MANIFEST);
+    await using elsewhere = await temporaryProject();
+    const flags = [
+      `--cache=${elsewhere.file('cache')}`,
+      `--registry=${NO_REGISTRY}`,
+      '--fetch-retries=0',
+      // koffi is the only package that devctl does not hold.
+      '--omit=optional',
+    ];
+    await startLookStop(project, [
+      'npx',
+      '--yes',
+      ...flags,
+      `--package=${tarball}`,
+      '--',
+      'devctl',
+    ]);
+    expect(existsSync(project.file('node_modules'))).toBe(false);
+  },
+);
+
+fullTest(
+  'installed without install scripts, it starts and stops, and koffi works',
+  async (context) => {
+    await using project = await temporaryProject(MANIFEST, {
+      'package.json': '{ "private": true }',
+    });
+    const flags = [
+      '--ignore-scripts',
+      '--prefer-offline',
+      '--fetch-retries=0',
+      '--no-audit',
+      '--no-fund',
+    ];
+    await execa('npm', ['install', tarball, ...flags], { cwd: project.root });
+    const koffi = project.file('node_modules/koffi');
+    if (!existsSync(koffi)) context.skip('neither the cache of npm nor its registry has koffi');
+    // Its install script builds there where it finds no program for this machine.
+    expect(existsSync(join(koffi, 'build'))).toBe(false);
+    const status = await startLookStop(project, ['npx', '--no-install', 'devctl']);
+    if (process.platform === 'linux')
+      expect(status).toMatchObject({ capabilities: { subreaper: { held: true } } });
+  },
+);
+
+fullTest('installed without koffi and without a registry, it starts and stops', async () => {
+  await using project = await temporaryProject(MANIFEST, { 'package.json': '{ "private": true }' });
+  await using elsewhere = await temporaryProject();
+  const flags = [
+    '--ignore-scripts',
+    '--omit=optional',
+    '--no-audit',
+    '--no-fund',
+    `--cache=${elsewhere.file('cache')}`,
+    `--registry=${NO_REGISTRY}`,
+    '--fetch-retries=0',
+  ];
+  await execa('npm', ['install', tarball, ...flags], { cwd: project.root });
+  expect(existsSync(project.file('node_modules/koffi'))).toBe(false);
+  await startLookStop(project, ['npx', '--no-install', 'devctl']);
 });

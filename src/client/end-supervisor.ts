@@ -1,6 +1,7 @@
 import type { Host, SignalName } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
-import { livesIn, type ProcessInfo } from '../processes/snapshot.ts';
+import { livesStill } from '../processes/lives-now.ts';
+import type { ProcessInfo } from '../processes/snapshot.ts';
 
 /** The time that a supervisor has to end after SIGTERM, in ms. */
 const TERM_MS = 1_000;
@@ -51,8 +52,8 @@ async function end(
     }
     const deadline = host.nowMs() + waitMs;
     while (host.nowMs() < deadline) {
-      const snapshot = await host.snapshot();
-      if (!targets.some((target) => livesIn(snapshot, target))) return;
+      const alive = await Promise.all(targets.map((target) => livesStill(host, target)));
+      if (!alive.includes(true)) return;
       await host.delay(POLL_MS);
     }
   }

@@ -8,6 +8,15 @@ export interface KnownCommand {
   readonly options: readonly string[];
 }
 
+/** The further words of a command, for a mistake in these. */
+export interface WordsOfCommand {
+  readonly example: string | undefined;
+  /** Null: it takes no names. */
+  readonly operands: readonly { readonly choices: readonly string[] }[] | null;
+  /** The options that take a value, with their descriptions. */
+  readonly values: ReadonlyMap<string, string>;
+}
+
 /** From this length on, two edits are one mistake. */
 const LONG = 7;
 
@@ -29,6 +38,9 @@ export function hintForCommand(typed: string, known: readonly KnownCommand[]): s
   const ofOthers = commandOfOthers(typed);
   if (ofOthers !== null) return ofOthers;
   const names = known.map(({ name }) => name);
+  const [first = '', ...others] = typed.trim().split(/\s+/);
+  if (others.length > 0 && names.includes(first))
+    return `without the quotes: ${DEVCTL} ${first} ${others.join(' ')}`;
   const meant = guesses(typed, names).map((name) => `${DEVCTL} ${name}`);
   return didYouMean(meant) ?? `${DEVCTL} --help lists commands and options`;
 }
@@ -43,6 +55,7 @@ export function hintForOption(
   typed: string | null,
   command: KnownCommand | null,
   shared: readonly string[],
+  commands: readonly KnownCommand[] = [],
 ): string {
   const list =
     command === null
@@ -52,10 +65,37 @@ export function hintForOption(
   const [flag = ''] = typed.split('=');
   const ofOthers = optionOfOthers(flag, command?.name ?? null);
   if (ofOthers !== null) return ofOthers;
+  const name = flag.replace(/^-+/, '');
+  if (command === null && commands.some((one) => one.name === name))
+    return `a command has no dash: ${DEVCTL} ${name}`;
   const known = [...(command?.options ?? []), ...shared].map((one) => one.replace(/^--/, ''));
   const meant = flag.startsWith('--') ? guesses(flag.slice(2), known) : [];
   const hint = didYouMean(meant.map((name) => `--${name}`));
   return hint === null ? list : `${hint} ${list}`;
+}
+
+/**
+ * The hint for words behind a command that it cannot take; null where the list of its options says more.
+ *
+ * @param code commander's name of the mistake
+ * @param quoted the word or option that the mistake is about
+ */
+export function hintForWords(
+  code: string,
+  quoted: string,
+  name: string,
+  { example, operands, values }: WordsOfCommand,
+): string | null {
+  if (code === 'commander.optionMissingArgument') {
+    const description = values.get(quoted);
+    return description === undefined ? null : `${quoted}: ${description}`;
+  }
+  if (code === 'commander.excessArguments' && operands === null)
+    return `it takes no names: ${DEVCTL} ${name}`;
+  if (code !== 'commander.missingArgument' && code !== 'commander.invalidArgument') return null;
+  const choices = operands?.flatMap((operand) => operand.choices) ?? [];
+  if (choices.length > 0) return choices.map((one) => `${DEVCTL} ${name} ${one}`).join(', or ');
+  return example === undefined ? null : `for example: ${DEVCTL} ${example}`;
 }
 
 function didYouMean(meant: readonly string[]): string | null {

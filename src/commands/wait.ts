@@ -6,11 +6,13 @@ import { printJson } from '../output/terminal/json.ts';
 import { openProgress } from '../output/terminal/open-progress.ts';
 import { colorEnabled } from '../output/terminal/theme.ts';
 import { printableLines } from '../output/terminal/width.ts';
+import { DEVCTL } from '../own-command.ts';
 import { readPattern } from '../patterns/pattern.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 import { printLastLines } from './last-lines.ts';
 import { durationOption } from './options/duration-option.ts';
+import { literally } from './options/log-options.ts';
 
 export interface WaitCommandOptions {
   readonly config?: string;
@@ -75,12 +77,12 @@ function eventOption(text: string): {
   if (pattern !== null) {
     const reading = readPattern(pattern);
     if (reading.kind === 'pattern') return { event: 'log', pattern };
-    throw new DevctlError('usage', `--for ${text} ${reading.why}`);
+    throw new DevctlError('usage', `--for ${text} ${reading.why}`, literally(reading.kind));
   }
   const event = WAITED_EVENTS.find((known) => known === text && known !== 'log');
   if (event) return { event, pattern: null };
   throw new DevctlError('usage', `--for ${text}: not an event that devctl can wait for`, {
-    hint: 'ready, exited, completed, healthy, port, or log=REGEX',
+    hint: '--for ready, exited, completed, healthy, port, or log=REGEX',
   });
 }
 
@@ -94,7 +96,7 @@ function showVerdict(
 }
 
 function printMissing(
-  { name, what, lastLines, log }: WaitedResult,
+  { name, what, state, lastLines, log }: WaitedResult,
   afterMs: number | null,
   color: boolean | undefined,
 ): void {
@@ -103,4 +105,5 @@ function printMissing(
     stderr.write(`✗ ${name}: after ${formatDuration(afterMs)} it ${printableLines(what)}\n`);
   }
   printLastLines(lastLines, log, colorEnabled(stderr, color));
+  if (state === 'stopped') stderr.write(`  → ${DEVCTL} start ${name}\n`);
 }

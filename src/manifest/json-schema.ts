@@ -23,5 +23,23 @@ export function manifestJsonSchema(): string {
   }));
   const titled = { $schema, title: 'devctl manifest (.devctl.json)', ...schema, anyOf };
   const commented = { ...titled, allowComments: true, allowTrailingCommas: true };
-  return `${JSON.stringify(commented, null, 2)}\n`;
+  return `${compactly(commented, '')}\n`;
+}
+
+/** The longest line on which a value stands whole. */
+const WIDTH = 200;
+
+/** Writes JSON with each value on one line where it fits: indentation of every brace would be a fifth of the file in the package. */
+function compactly(value: unknown, indent: string): string {
+  const whole = JSON.stringify(value);
+  if (whole.length + indent.length <= WIDTH || typeof value !== 'object' || value === null)
+    return whole;
+  const inner = `${indent} `;
+  const parts = Array.isArray(value)
+    ? value.map((item) => compactly(item, inner))
+    : Object.entries(value).map(
+        ([key, item]) => `${JSON.stringify(key)}: ${compactly(item, inner)}`,
+      );
+  const [open, close] = Array.isArray(value) ? '[]' : '{}';
+  return `${open}\n${inner}${parts.join(`,\n${inner}`)}\n${indent}${close}`;
 }

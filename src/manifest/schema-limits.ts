@@ -41,29 +41,23 @@ export const serviceLimits = z
   .strictObject({
     processes: field.optional('Most processes that may be alive at once.', positiveCount),
     memory: field.optional(
-      'Most memory of all its processes: "512MB", "2GB", or bytes. Shared memory counts once, where the system tells.',
+      'Most memory of all its processes. Shared memory counts once, where the system tells.',
       positiveSize,
     ),
-    cpu: field.optional(
-      'Most processor time over `cpuWindow`, in cores: 1.5, or "150%" of one.',
-      cores,
-    ),
+    cpu: field.optional('Most processor time over `cpuWindow`, in cores: 1.5, or "150%".', cores),
     cpuWindow,
-    runtime: field.optional('Longest life of one run: "30m", "8h".', longEnoughTime),
-    idle: field.optional(
-      'Longest time without output and (nearly) without cpu: "10m".',
-      longEnoughTime,
-    ),
+    runtime: field.optional('Longest life of one run.', longEnoughTime),
+    idle: field.optional('Longest time without output and (nearly) without cpu.', longEnoughTime),
     openFiles: field.optional(
       'Most open files of each of its processes (RLIMIT_NOFILE), from its next start on.',
       positiveCount,
     ),
     core: field.optional(
-      'Largest core file (RLIMIT_CORE): 0, "100MB", "unlimited"; from its next start on.',
+      'Largest core file (RLIMIT_CORE); from its next start on.',
       z.union([z.literal('unlimited'), field.size]),
     ),
     action: field.optional(
-      'The action when a limit on processes, memory, cpu, runtime or idle is exceeded: a warning (default), its end, or a restart as `restart` counts them.',
+      'The action when a limit on processes, memory, cpu, runtime or idle is exceeded: a warning, its end, or a restart as `restart` counts them. Default: "warn".',
       z.enum(['warn', 'stop', 'restart']),
     ),
   })
@@ -92,20 +86,20 @@ export const projectLimits = z.union(
     z
       .strictObject({
         processes: field.optional(
-          'Most processes of all services together. Default: a warning at 100; "off".',
+          'Most processes of all services together; "off": no limit. Default: a warning at 100.',
           limitOrOff(positiveCount),
         ),
         memory: field.optional(
-          'Most memory of all services together. Default: a warning at "8GB"; "off".',
+          'Most memory of all services together; "off": no limit. Default: a warning at "8GB".',
           limitOrOff(positiveSize),
         ),
         cpu: field.optional(
-          'Most processor time of all services together, in cores. Default: none.',
+          'Most processor time of all services together, in cores, as for a service.',
           cores,
         ),
         cpuWindow,
         action: field.optional(
-          'The action when a limit that is given here is exceeded: a warning (default), or the end of everything.',
+          'The action when a limit that is given here is exceeded: a warning, or the end of everything. Default: "warn".',
           z.enum(['warn', 'stop'], {
             error: ({ input }) =>
               input === 'restart'

@@ -52,13 +52,16 @@ const checks = {
     'For http: text that the body must contain. Default: any body.',
     z.string().check(z.minLength(1)),
   ),
-  method: field.optional('For http. Default: GET.', z.enum(['GET', 'HEAD', 'POST', 'OPTIONS'])),
+  method: field.optional(
+    'For http: the method of the request. Default: "GET".',
+    z.enum(['GET', 'HEAD', 'POST', 'OPTIONS']),
+  ),
   headers: field.optional(
     'For http: headers of the request: {"Host": "app.test"}.',
     z.record(z.string().check(z.minLength(1)), z.string()),
   ),
   owner: field.optional(
-    'For http and tcp: "service" (default): only an answer of a process of this project counts. "any": that of a gateway, a tunnel or a port-forward does, too.',
+    'For http and tcp: "service": only an answer of a process of this project counts; "any": that of a gateway, a tunnel or a port-forward does, too. Default: "service".',
     z.enum(['service', 'any']),
   ),
 };
@@ -75,15 +78,12 @@ const readyFields = {
     'Ready when this file, relative to cwd, was made or changed since the start.',
     field.path,
   ),
-  delay: field.optional(
-    'Ready when this time has passed: "500ms", "3s", or a number of milliseconds.',
-    field.duration,
-  ),
+  delay: field.optional('Ready when this time has passed.', field.duration),
   timeout: field.optional(
-    'How long the service may take to become ready, from its start: "30s" (default), "2m".',
+    'How long the service may take to become ready, from its start. Default: "30s".',
     field.duration,
   ),
-  interval: field.optional('Pause between two attempts: "250ms" (default), "1s".', interval),
+  interval: field.optional('Pause between two attempts. Default: "250ms".', interval),
   recheck: field.optional(
     'For http, tcp and exec: asks again so often once it is ready; three failures in a row make it unhealthy, and restart nothing. Default: only its listening sockets are watched.',
     field.duration.check(z.refine((ms) => ms >= 1_000, 'must be at least 1s')),
@@ -158,7 +158,7 @@ export const live = z
       'How long one attempt may take. Default: "5s", for exec "30s".',
       field.duration.check(z.refine((ms) => ms >= 10, 'must be at least 10ms')),
     ),
-    interval: field.optional('Pause between two attempts: "10s" (default), "1m".', interval),
+    interval: field.optional('Pause between two attempts. Default: "10s".', interval),
     failures: field.optional(
       'How many attempts must fail in a row before the service counts as unhealthy. Default: 3.',
       z.int().check(z.minimum(1)),

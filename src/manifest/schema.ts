@@ -16,7 +16,7 @@ const stop = z.strictObject({
     field.signalName,
   ),
   grace: field.optional(
-    'How long all its processes may take to end before SIGKILL: "3s". Default: stopGrace.',
+    'How long all its processes may take to end before SIGKILL. Default: `stopGrace`.',
     field.duration,
   ),
   command: field.optional('Run before the signal, in cwd, as `command` is.', field.command),
@@ -42,7 +42,7 @@ const service = z.strictObject(
       ),
     ),
     cwd: field.optional(
-      "Working folder, relative to the manifest's. Default: that folder.",
+      "Working folder, relative to the manifest's. Default: the manifest's.",
       field.path,
     ),
     env: field.optional(
@@ -68,7 +68,7 @@ const service = z.strictObject(
       }),
     ),
     ready: field.optional(
-      'How to find out that it is up. Default: it listens on its `ports`; without ports, once it was started. "spawned": once it was started.',
+      'How to find out that it is up; "spawned": once it was started. Default: it listens on its `ports`; without ports, once it was started.',
       ready,
     ),
     live: field.optional(
@@ -90,21 +90,18 @@ const service = z.strictObject(
       z.boolean(),
     ),
     settle: field.optional(
-      'For a service without ports and `ready`, or with `ready.log`: `start` calls it up only if it has not ended by then. "1s" (default), 0: at once.',
+      'For a service without ports and `ready`, or with `ready.log`: `start` calls it up only if it has not ended by then; 0: at once. Default: `settle` of the project.',
       field.duration,
     ),
     stdin: field.optional(
-      '"fifo" (default): stays open, `devctl send` types into it. "null": empty.',
+      '"fifo": stays open, `devctl send` types into it; "null": empty. Default: "fifo".',
       z.enum(['fifo', 'null']),
     ),
     tty: field.optional(
       'true: a terminal of its own, for keys (Vite, Expo) and output that is not buffered; `devctl attach` shows it. Linux, with koffi. Default: false.',
       z.boolean(),
     ),
-    color: field.optional(
-      '"auto" (the default of the project): FORCE_COLOR=1 where it was started on a terminal, unless its environment decides. "never".',
-      color,
-    ),
+    color: field.optional('Whether it uses colours. Default: `color` of the project.', color),
     oneShot: field.optional(
       'true: a task, such as a migration. It is done, not down, once it has ended with success. Default: false.',
       z.boolean(),
@@ -155,15 +152,15 @@ export const manifestSchema = z.strictObject({
     field.envFile,
   ),
   color: field.optional(
-    'Whether services use colours: "auto" (default): FORCE_COLOR=1 where they were started on a terminal, unless their environment decides. "never".',
+    'Whether services use colours; "auto": FORCE_COLOR=1 where they were started on a terminal, unless their environment decides. Default: "auto".',
     color,
   ),
   settle: field.optional(
-    'How long a service that only its life shows to be up must live before `start` calls it up: "1s" (default), 0: at once.',
+    'How long a service that only its life shows to be up must live before `start` calls it up; 0: at once. Default: "1s".',
     field.duration,
   ),
   stopGrace: field.optional(
-    'How long a service may take to end before SIGKILL: "3s" (default), "500ms".',
+    'How long everything of a service may take to end before SIGKILL. Default: "3s".',
     field.duration,
   ),
   logs: field.optional(
@@ -171,7 +168,7 @@ export const manifestSchema = z.strictObject({
     z.strictObject({
       dir: field.optional('Folder of the log files. Default: `logs` in pidsDir.', field.path),
       maxSize: field.optional(
-        'Size from which on the beginning of a log is moved to NAME.log.1: "10MB"; at least 8KB. Default: logs grow.',
+        'Size from which on the beginning of a log is moved to NAME.log.1; at least 8KB. Default: logs grow.',
         field.size,
       ),
       keep: field.optional(
@@ -181,7 +178,7 @@ export const manifestSchema = z.strictObject({
     }),
   ),
   limits: field.optional(
-    'Limits on all services together. Default: a warning at 100 processes, and at "8GB". "off": none.',
+    'Limits on all services together; "off": none. Default: a warning at 100 processes, and at "8GB".',
     projectLimits,
   ),
   notify: field.optional(
@@ -189,14 +186,14 @@ export const manifestSchema = z.strictObject({
     field.command,
   ),
   sweep: field.optional(
-    'The last net of `stop`, for leftovers that only their command line gives away.',
+    'The sweep, with which `stop` ends leftovers that only their command line gives away.',
     z.strictObject({
       patterns: field.optional(
         'Regular expressions on whole command lines of leftovers, besides the built-in ones.',
         z.array(field.sweepPattern),
       ),
       scope: field.optional(
-        '"project" (default): only processes that work inside the project. "off": no sweep.',
+        'Which processes `stop` looks at: "project": those that work inside the project; "user": all of this user; "off": none. Default: "project".',
         z.enum(['project', 'user', 'off']),
       ),
       protect: field.optional(
@@ -210,7 +207,7 @@ export const manifestSchema = z.strictObject({
     z.array(field.sweepPattern),
   ),
   protectByEnvironment: field.optional(
-    'Whether DEVCTL_PROTECT=1 in the environment of a process protects it. Default: false; then a stop leaves it alone, and fails.',
+    'Whether DEVCTL_PROTECT=1 in the environment of a process protects it; else a stop leaves it alone, and fails. Default: false.',
     z.boolean(),
   ),
   containers: field.optional(
@@ -218,11 +215,11 @@ export const manifestSchema = z.strictObject({
     containersSchema,
   ),
   pidsDir: field.optional(
-    "Folder of devctl's records, relative to the manifest. Default: .pids",
+    'Folder of devctl\'s records, relative to the manifest. Default: ".pids".',
     field.path,
   ),
   containment: field.optional(
-    'Control groups (cgroup v2) for services: where they can be made ("auto", the default), always, or else nothing is started ("cgroup"), or never ("none").',
+    'Control groups (cgroup v2) for services: where they can be made ("auto"); always, or else nothing is started ("cgroup"); never ("none"). Default: "auto".',
     z.enum(['auto', 'cgroup', 'none']),
   ),
 });

@@ -7,8 +7,12 @@ import { runTool } from './system-tool.ts';
  * @returns 'unknown' where the system has none
  */
 export function linuxBootId(): string {
-  return readProcLine('/proc/sys/kernel/random/boot_id')?.trim() ?? 'unknown';
+  known ??= readProcLine('/proc/sys/kernel/random/boot_id')?.trim() ?? 'unknown';
+  return known;
 }
+
+/** No process outlives its boot. */
+let known: string | undefined;
 
 /** Does the same where there is no /proc. */
 export async function readBootId(): Promise<string> {

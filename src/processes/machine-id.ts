@@ -7,6 +7,9 @@ import { readProcLine } from './proc-file.ts';
  */
 export function readMachineId(): string | null {
   if (process.platform !== 'linux') return null;
-  const text = readProcLine('/etc/machine-id')?.trim() ?? '';
+  text ??= readProcLine('/etc/machine-id')?.trim() ?? '';
   return /^[0-9a-f]{32}$/.test(text) ? text : null;
 }
+
+/** Read once, because each look compares it with that of every record. */
+let text: string | undefined;

@@ -125,7 +125,7 @@ fullTest.runIf(hasControlGroups)(
   },
 );
 
-test.runIf(hasControlGroups)('a service that ended by itself leaves no group', async () => {
+fullTest.runIf(hasControlGroups)('a service that ended by itself leaves no group', async () => {
   await using project = await temporaryProject({
     services: { web: service('sleeper'), task: { command: ['true'] } },
   });

@@ -1,54 +1,14 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
+import { patternOf, shapeOfOutput, stepsOf } from '../support/console-blocks.ts';
 import { repositoryRoot } from '../support/paths.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
-
-/*
- * Runs the blocks of the pages that begin with "```console run=NAME": the lines after "$ " in a copy of fixtures/docs/NAME, in
- * the order of the page. The other lines are the output, compared by shape: numbers and spaces may differ, and "…" stands
- * for any lines.
- */
-
-interface Step {
-  readonly command: string;
-  readonly output: readonly string[];
-}
 
 /** The path of the project in the pages. */
 const HOME = '/home/you';
-
-function stepsOf(text: string): ReadonlyMap<string, readonly Step[]> {
-  const steps = new Map<string, Step[]>();
-  for (const [, name = '', body = ''] of text.matchAll(/^```console run=(\S+)\n([\s\S]*?)^```/gm)) {
-    const own = steps.get(name) ?? [];
-    steps.set(name, own);
-    for (const [, command = '', output = ''] of body.matchAll(
-      /^\$ (.*)\n((?!\$ )(?:.*\n(?!\$ ))*.*\n)?/gm,
-    ))
-      own.push({ command, output: output.split('\n').filter(Boolean) });
-  }
-  return steps;
-}
-
-function shapeOf(line: string): string {
-  return line
-    .replaceAll(/\d+(?:\.\d+)?/g, '0')
-    .replaceAll(/\b0 (?:ms|s|min)\b(?: 0 s\b)?/g, '0 s')
-    .replaceAll(/\s+/g, ' ')
-    .trim();
-}
-
-/** A pattern for the whole output. */
-function patternOf(lines: readonly string[]): RegExp {
-  const parts = lines.map((line) => (line === '…' ? '(?:.*\n)*?' : `${escaped(shapeOf(line))}\n`));
-  return new RegExp(`^${parts.join('')}$`);
-}
-
-function escaped(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}
 
 const pages = readdirSync(join(repositoryRoot, 'docs')).filter((name) => name.endsWith('.md'));
 const runs = ['README.md', ...pages.map((name) => `docs/${name}`)].flatMap((page) =>
@@ -57,32 +17,75 @@ const runs = ['README.md', ...pages.map((name) => `docs/${name}`)].flatMap((page
   ),
 );
 
-test('there are blocks to run', () => {
-  expect(runs.flatMap(({ steps }) => steps).length).toBeGreaterThan(5);
+test('the blocks of the README and of these pages are run', () => {
+  const count = (page: string) =>
+    runs.filter((run) => run.page === page).flatMap(({ steps }) => steps).length;
+  expect(count('README.md')).toBeGreaterThan(5);
+  const names = [
+    'changes',
+    'environment',
+    'export',
+    'getting-started',
+    'leases',
+    'logs',
+    'report',
+    'resources',
+    'run',
+    'up',
+  ];
+  expect(names.filter((name) => count(`docs/${name}.md`) === 0)).toEqual([]);
 });
 
-test.each(runs)('the blocks of $page do what it says', async ({ fixture, steps }) => {
+/** Copies what the steps begin with: the full example of the repository, or a folder of fixtures/docs. */
+function copyFixture(fixture: string, root: string): void {
+  const from = (name: string) => join(repositoryRoot, name);
+  const isExample = fixture === 'example';
+  if (isExample) cpSync(from('.devctl.example.json'), join(root, '.devctl.json'));
+  const isProgram = (file: string) => !/fixtures\/(docs|incident|zoo)$/.test(file);
+  cpSync(
+    from(isExample ? 'fixtures' : `fixtures/docs/${fixture}`),
+    isExample ? join(root, 'fixtures') : root,
+    { recursive: true, filter: isExample ? isProgram : () => true },
+  );
+}
+
+/** Runs the steps of one page in one fixture. */
+async function follow({ fixture, steps }: (typeof runs)[number]): Promise<void> {
   await using project = await temporaryProject(undefined, {}, fixture);
-  cpSync(join(repositoryRoot, 'fixtures', 'docs', fixture), project.root, { recursive: true });
-  mkdirSync(project.file('node_modules/.bin'), { recursive: true });
-  symlinkSync(join(repositoryRoot, 'bin/devctl.js'), project.file('node_modules/.bin/devctl'));
-  for (const { command, output } of steps) {
-    const { all } = await execa('sh', ['-c', command], {
+  copyFixture(fixture, project.root);
+  // npx looks there. devctl says of a project without node_modules that its packages are not installed.
+  const isNpx = steps.some(({ command }) => command.startsWith('npx '));
+  const bin = isNpx ? project.file('node_modules/.bin') : join(dirname(project.root), 'bin');
+  mkdirSync(bin, { recursive: true });
+  symlinkSync(join(repositoryRoot, 'bin/devctl.js'), join(bin, 'devctl'));
+  let exitCode = 0;
+  for (const step of steps) {
+    // Both outputs in one, in their order, as a terminal shows them. $? is the exit code of the step before.
+    const ended = await execa('sh', ['-c', `exec 2>&1; (exit ${exitCode}); ${step.command}`], {
       cwd: project.root,
-      env: project.env,
-      all: true,
+      env: { ...project.env, PATH: `${bin}${delimiter}${process.env.PATH}` },
       reject: false,
     });
-    const said = `${all}\n`.replaceAll(project.root, `${HOME}/${fixture}`);
-    expect(
-      said
-        .split('\n')
-        .map(shapeOf)
-        .filter(Boolean)
-        .map((line) => `${line}\n`)
-        .join(''),
-      command,
-    ).toMatch(patternOf(output));
+    exitCode = ended.exitCode ?? 1;
+    const said = ended.stdout
+      .replaceAll(project.root, `${HOME}/${fixture}`)
+      .replaceAll(/^DEVCTL_TEST_.*\n?/gm, '');
+    expect(shapeOfOutput(said), step.command).toMatch(patternOf(step));
   }
   expect(project.oracle.processes()).toEqual([]);
-});
+}
+
+/** The pages that `npm run test:full` follows: they take long, and other pages start and stop services too. */
+const LONG = ['changes', 'getting-started', 'leases', 'logs', 'report', 'resources'].map(
+  (name) => `docs/${name}.md`,
+);
+
+test.each(runs.filter(({ page }) => !LONG.includes(page)))(
+  'the blocks of $page do in fixtures/docs/$fixture what it says',
+  follow,
+);
+
+fullTest.each(runs.filter(({ page }) => LONG.includes(page)))(
+  'the blocks of $page do in fixtures/docs/$fixture what it says',
+  follow,
+);

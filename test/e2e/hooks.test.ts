@@ -76,7 +76,7 @@ test('hooks tell of each event once, and nothing that they leave outlives the st
   expect(eventsOf(project).slice(5)).toEqual(['stopped lives 1: ']);
 });
 
-test('of a crash loop one hook runs, and the restarts do not end it', async () => {
+fullTest('of a crash loop one hook runs, and the restarts do not end it', async () => {
   const restart = { policy: 'always', backoff: '10ms', maxBackoff: '10ms', maxRestarts: 1_000 };
   const exited = `${NOTE}; until test -f enough; do sleep 0.05; done; echo done >> events`;
   await using project = await temporaryProject({
@@ -96,7 +96,7 @@ test('of a crash loop one hook runs, and the restarts do not end it', async () =
   await endsInNothing(project);
 });
 
-test('a hook that hangs delays neither a stop nor its proof', async () => {
+fullTest('a hook that hangs delays neither a stop nor its proof', async () => {
   const hang = `${NOTE}; trap '' TERM; sleep 1000`;
   await using project = await temporaryProject({
     services: {

@@ -213,23 +213,26 @@ setTimeout(() => console.log('up'), 10);
   },
 );
 
-test('init --probe: a task that does not end is ended by Ctrl-C, and nothing is left or written', async () => {
-  await using project = await temporaryProject(undefined, {
-    'process-compose.yaml': `processes:
+fullTest(
+  'init --probe: a task that does not end is ended by Ctrl-C, and nothing is left or written',
+  async () => {
+    await using project = await temporaryProject(undefined, {
+      'process-compose.yaml': `processes:
   first: {command: exit 0}
   task: {command: sleep 300, depends_on: {first: {condition: process_completed_successfully}}}
   api: {command: sleep 300, depends_on: {task: {condition: process_completed_successfully}}}
 `,
-  });
-  const probe = startDevctl(project, {}, 'init', '--probe', '--yes');
-  await until(() =>
-    project.oracle.processes().some(({ argv }) => argv.join(' ').includes('sleep 300')),
-  );
-  probe.kill('SIGINT');
-  const ended = await probe;
-  expect(ended.exitCode).toBe(1);
-  expect(ended.stderr).toMatch(/probing first\n.*probing task\n[\s\S]*was interrupted/);
-  expect(ended.stderr).not.toContain('probing api');
-  expect(project.oracle.everything()).toEqual([]);
-  expect(existsSync(project.file('.devctl.json'))).toBe(false);
-});
+    });
+    const probe = startDevctl(project, {}, 'init', '--probe', '--yes');
+    await until(() =>
+      project.oracle.processes().some(({ argv }) => argv.join(' ').includes('sleep 300')),
+    );
+    probe.kill('SIGINT');
+    const ended = await probe;
+    expect(ended.exitCode).toBe(1);
+    expect(ended.stderr).toMatch(/probing first\n.*probing task\n[\s\S]*was interrupted/);
+    expect(ended.stderr).not.toContain('probing api');
+    expect(project.oracle.everything()).toEqual([]);
+    expect(existsSync(project.file('.devctl.json'))).toBe(false);
+  },
+);

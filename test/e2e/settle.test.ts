@@ -42,24 +42,27 @@ test('a restart policy has until one life has lasted for the settle time', async
   expect(existsSync(project.file('mark'))).toBe(true);
 });
 
-test('a line of the log starts dependents, but a service that ends within the settle time after it has failed', async () => {
-  await using project = await temporaryProject({
-    settle: '1s',
-    services: {
-      web: {
-        command: 'echo ready; until [ -e go ]; do sleep 0.05; done; exit 1',
-        ready: { log: '^ready$' },
+fullTest(
+  'a line of the log starts dependents, but a service that ends within the settle time after it has failed',
+  async () => {
+    await using project = await temporaryProject({
+      settle: '1s',
+      services: {
+        web: {
+          command: 'echo ready; until [ -e go ]; do sleep 0.05; done; exit 1',
+          ready: { log: '^ready$' },
+        },
+        after: { command: `touch go; ${STAYS}`, dependsOn: ['web'] },
       },
-      after: { command: `touch go; ${STAYS}`, dependsOn: ['web'] },
-    },
-  });
-  const { exitCode, report } = await startReport(project);
-  expect(exitCode).toBe(1);
-  expect(report.services).toMatchObject([
-    { name: 'web', state: 'failed', reason: 'exited with code 1' },
-    { name: 'after', state: 'running' },
-  ]);
-});
+    });
+    const { exitCode, report } = await startReport(project);
+    expect(exitCode).toBe(1);
+    expect(report.services).toMatchObject([
+      { name: 'web', state: 'failed', reason: 'exited with code 1' },
+      { name: 'after', state: 'running' },
+    ]);
+  },
+);
 
 test('with "settle": 0 start waits for nothing', async () => {
   const untilGo = 'until [ -e go ]; do sleep 0.05; done; exit 1';

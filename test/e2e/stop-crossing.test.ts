@@ -43,7 +43,7 @@ test('a stop wins over a start that is under way', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('two stops at once: one stops all, the other agrees or gives way', async () => {
+fullTest('two stops at once: one stops all, the other agrees or gives way', async () => {
   await using project = await temporaryProject({
     services: { a: service('fan', ['3']), b: service('needs-grace', ['cleaned', '500']) },
   });

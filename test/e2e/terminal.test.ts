@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { devctl } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { service } from '../support/services.ts';
-import { eachModeIf, fullTest, test } from '../support/sets.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -97,7 +97,7 @@ test.skipIf(lacksTmux)(
   },
 );
 
-eachModeIf(!lacksTmux)<[command: string, seen: RegExp]>([
+fullTest.skipIf(lacksTmux).each<[command: string, seen: RegExp]>([
   ['logs -f', /web.*tick/],
   ['up', /services are up/],
   ['run -- sh -c "echo begun; exec sleep 100"', /^begun/m],

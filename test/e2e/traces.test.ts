@@ -10,7 +10,7 @@ import { BYSTANDER_MARK } from '../support/oracle.ts';
 import { fixture } from '../support/paths.ts';
 import { parseReport } from '../support/reports.ts';
 import { removeAll, service, signalSupervisor } from '../support/services.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -87,25 +87,28 @@ eachMode([[['start']], [['start', 'stop']], [['start', 'stop', '--force']]])(
   },
 );
 
-test('stop --force finds them without records: the manifest names the ports, the folder the logs', async () => {
-  const { project, port } = await escapedDaemons();
-  await using _project = project;
-  await removeAll(project.file('.pids'));
-  const dry = await stopped(project, '--force', '--dry-run');
-  expect([...evidenceOf(dry.report, 'web')].sort()).toEqual([
-    'output: holds .pids/stdin/web open',
-    'output: writes to .pids/logs/web.log',
-    'output: writes to .pids/logs/web.log',
-  ]);
-  expect(evidenceOf(dry.report, 'api')).toContain(`port: listens on ${port}`);
-  expect(project.oracle.processes().length).toBe(4);
+fullTest(
+  'stop --force finds them without records: the manifest names the ports, the folder the logs',
+  async () => {
+    const { project, port } = await escapedDaemons();
+    await using _project = project;
+    await removeAll(project.file('.pids'));
+    const dry = await stopped(project, '--force', '--dry-run');
+    expect([...evidenceOf(dry.report, 'web')].sort()).toEqual([
+      'output: holds .pids/stdin/web open',
+      'output: writes to .pids/logs/web.log',
+      'output: writes to .pids/logs/web.log',
+    ]);
+    expect(evidenceOf(dry.report, 'api')).toContain(`port: listens on ${port}`);
+    expect(project.oracle.processes().length).toBe(4);
 
-  const { exitCode, report } = await stopped(project, '--force');
-  expect(project.oracle.everything()).toEqual([]);
-  expect(exitCode).toBe(0);
-  expect(report.processes.length).toBe(4);
-  expect(evidenceOf(report, 'api')).toContain(`port: listens on ${port}`);
-});
+    const { exitCode, report } = await stopped(project, '--force');
+    expect(project.oracle.everything()).toEqual([]);
+    expect(exitCode).toBe(0);
+    expect(report.processes.length).toBe(4);
+    expect(evidenceOf(report, 'api')).toContain(`port: listens on ${port}`);
+  },
+);
 
 eachMode([[['stop']], [['stop', '--force']]])(
   'a program that only uses the log, the FIFO or the port survives: %j',

@@ -90,22 +90,25 @@ describe.runIf(hasSubreaper)('a service with "tty": true', () => {
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
   });
 
-  test('goes on when its supervisor is killed; the next one adopts it, and sees its end', async () => {
-    await using project = await temporaryProject({ services: { web: onTerminal('lines') } });
-    await devctl(project, 'start');
-    const { leader } = recordOf(project);
-    await signalSupervisor(project, 'SIGKILL');
-    expect(await devctl(project, 'send', 'web', 'alone')).toMatchObject({ exitCode: 0 });
-    await logs(project, 'read "alone\\n"');
-    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-    expect(recordOf(project).leader).toEqual(leader);
-    signalExactly(seen(project, leader?.pid), 'SIGKILL');
-    await until(async () => (await stateOf(project))?.state === 'failed');
-    // On a busy machine the zombie may be gone before the new supervisor has read it.
-    expect((await stateOf(project))?.reason).toMatch(/^ended(, exit code unknown| by SIGKILL$)/);
-    await until(() => left(project).length === 0);
-    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-  });
+  fullTest(
+    'goes on when its supervisor is killed; the next one adopts it, and sees its end',
+    async () => {
+      await using project = await temporaryProject({ services: { web: onTerminal('lines') } });
+      await devctl(project, 'start');
+      const { leader } = recordOf(project);
+      await signalSupervisor(project, 'SIGKILL');
+      expect(await devctl(project, 'send', 'web', 'alone')).toMatchObject({ exitCode: 0 });
+      await logs(project, 'read "alone\\n"');
+      expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+      expect(recordOf(project).leader).toEqual(leader);
+      signalExactly(seen(project, leader?.pid), 'SIGKILL');
+      await until(async () => (await stateOf(project))?.state === 'failed');
+      // On a busy machine the zombie may be gone before the new supervisor has read it.
+      expect((await stateOf(project))?.reason).toMatch(/^ended(, exit code unknown| by SIGKILL$)/);
+      await until(() => left(project).length === 0);
+      expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    },
+  );
 
   fullTest.each<['holder' | 'session', adopted: boolean, reason: RegExp]>([
     ['holder', false, /^its terminal's holder \(pid \d+\) was ended by SIGKILL$/],

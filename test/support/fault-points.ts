@@ -55,6 +55,8 @@ export function openFaults(project: TemporaryProject): Faults {
   return {
     env: {
       FAULT_POINTS: folder,
+      // Saved code is no effect on a project, and only the first command saves it.
+      NODE_DISABLE_COMPILE_CACHE: '1',
       NODE_OPTIONS: `--require=${join(repositoryRoot, 'fixtures', 'fault-points.cjs')}`,
     },
     record: (phase) => plan({ phase, record: true }),

@@ -23,8 +23,9 @@ export default function setup(): () => Promise<void> {
   const run = randomBytes(4).toString('hex');
   const folder = runFolder(run);
   process.env[RUN_VARIABLE] = run;
-  // The registry of this run, not that of the user.
+  // The registry and the compiled code of this run, not those of the user.
   process.env.XDG_STATE_HOME = join(folder, 'state');
+  process.env.XDG_CACHE_HOME = join(folder, 'cache');
   const group = enterRunGroup(run);
   const oracle = openOracle({ folders: [folder], environment: [`${RUN_VARIABLE}=${run}`] });
   const everything = (): SeenProcess[] => {

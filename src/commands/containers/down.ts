@@ -40,6 +40,7 @@ export async function stopContainersOnly(
     throw new DevctlError(
       'usage',
       '--volumes removes the volumes of all containers: it takes no names',
+      { hint: `${DEVCTL} stop --containers --volumes` },
     );
   }
   const { folder } = openProject({ config: options.config });
@@ -86,6 +87,9 @@ export function printContainersStop(stop: ContainersStop | null, color: boolean 
   const theme = themeFor(process.stdout, color);
   const lines = stop === null ? [] : containersStopLines(stop, theme);
   const last = lines.length === 0 ? ['no containers of this project were there'] : [];
-  for (const line of [...lines, ...last]) process.stdout.write(`${line}\n`);
+  const next = stop?.unknown
+    ? [`  → docker info tells more; then ${DEVCTL} stop --containers`]
+    : [];
+  for (const line of [...lines, ...last, ...next]) process.stdout.write(`${line}\n`);
   noteHeldPorts(stop?.ports ?? [], color);
 }

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { DevctlError, ExitCode, errnoOf } from '../../errors.ts';
 import { collectExport } from '../../export/collect.ts';
 import { toProcfile } from '../../export/procfile.ts';
@@ -74,7 +74,7 @@ function withServices(note: ExportNote, notes: readonly ExportNote[]): string {
  */
 function writeFiles(folder: string, files: readonly ExportedFile[], force: boolean): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const fresh = files.filter(({ name, text }) => textOf(join(folder, name)) !== text);
     const there = fresh.filter(({ name }) => textOf(join(folder, name)) !== null);
     if (there.length > 0 && !force)
@@ -91,6 +91,18 @@ function writeFiles(folder: string, files: readonly ExportedFile[], force: boole
       `${folder} cannot be written: ${error}`,
       `another folder: ${DEVCTL} export --output FOLDER`,
     );
+  }
+}
+
+/** Makes a folder with those above it. Node's own way never ends in a file system that makes no folders, such as /proc. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return;
+    if (errnoOf(error) !== 'ENOENT' || existsSync(dirname(folder))) throw error;
+    makeFolder(dirname(folder));
+    mkdirSync(folder);
   }
 }
 

@@ -11,7 +11,9 @@ import { parseDuration } from '../../manifest/units.ts';
 export function durationOption(option: string, text: string): number {
   if (/^0+$/.test(text)) return 0;
   if (/^\d+(\.\d+)?$/.test(text))
-    throw new DevctlError('usage', `${option} ${text}: ${text} what? ${text}s or ${text}ms`);
+    throw new DevctlError('usage', `${option} ${text}: ${text} what? ${text}s or ${text}ms`, {
+      hint: `${option} ${text}s`,
+    });
   const ms = parseDuration(text);
   if (ms !== null) return ms;
   throw new DevctlError('usage', `${option} ${text}: not a duration`, {

@@ -49,6 +49,12 @@ function dateAndTime(text: string): number | null {
   return day === undefined ? null : Date.parse(`${day}T${time}${zone}`);
 }
 
+/** The hint for a pattern that is no regular expression. One that takes too long has no hint. */
+export function literally(kind: string): { readonly hint?: string } {
+  const hint = 'put a backslash before what is meant literally, such as \\( or \\[';
+  return kind === 'invalid' ? { hint } : {};
+}
+
 /** Creates a function that matches lines against `--grep`, with their colours and without. */
 export function grepOption(
   text: string | undefined,
@@ -57,7 +63,5 @@ export function grepOption(
   if (text === undefined) return () => true;
   const reading = readPattern(text, ignoreCase ? 'i' : '');
   if (reading.kind === 'pattern') return (line) => lineMatches(reading.pattern, line);
-  const hint = 'put a backslash before what is meant literally, such as \\( or \\[';
-  const answer = reading.kind === 'invalid' ? { hint } : {};
-  throw new DevctlError('usage', `--grep ${text} ${reading.why}`, answer);
+  throw new DevctlError('usage', `--grep ${text} ${reading.why}`, literally(reading.kind));
 }

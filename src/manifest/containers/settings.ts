@@ -21,20 +21,20 @@ export const containersSchema = z.strictObject({
     names,
   ),
   command: field.optional(
-    'The compose program. Default: "docker compose", or else "docker-compose". Podman is refused.',
+    'The compose program. Podman is refused. Default: "docker compose", or else "docker-compose".',
     field.command,
   ),
   profiles: field.optional("Compose's profiles.", names),
   required: field.optional(
-    'Whether a start fails where the containers cannot be started. Default: true. false: says why, and starts the services.',
+    'Whether a start fails where the containers cannot be started; false: it says why, and starts the services. Default: true.',
     z.boolean(),
   ),
   timeout: field.optional(
-    'How long they may take to be up and healthy, with pulls and builds: "10m" (default).',
+    'How long they may take to be up and healthy, with pulls and builds. Default: "10m".',
     field.duration,
   ),
   adopt: field.optional(
-    'The answer where somebody else has started the compose project: "refuse" (default): exit code 5. "use": the services use those containers, and devctl never stops them.',
+    'The answer where somebody else has started the compose project: "refuse": exit code 5; "use": the services use those containers, and devctl never stops them. Default: "refuse".',
     z.enum(['refuse', 'use']),
   ),
   project: field.optional(

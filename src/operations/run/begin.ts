@@ -128,9 +128,14 @@ async function chooseName(
   const state = readProjectState(folder);
   const recorded = [...state.records, ...state.ledger].map(({ service }) => service);
   if (name === null) return oneOffName(command, new Set([...services, ...recorded]));
+  const like =
+    name
+      .replaceAll(/[^\w.-]+/g, '-')
+      .replace(/^[.-]+/, '')
+      .slice(0, 63) || 'tests';
   if (!isServiceName(name)) {
     throw new DevctlError('usage', `--name ${JSON.stringify(name)} cannot be a name`, {
-      hint: 'it is also a file name: no slash, no dot at its beginning, at most 200 characters',
+      hint: `--name ${like}; it is also a file name: no slash, no dot at its beginning, at most 200 characters`,
     });
   }
   if (services.includes(name)) throw nameTaken(name, 'a service of the manifest has this name');
@@ -177,11 +182,14 @@ async function spawnRun(
     const code = { 127: 'command-not-found', 126: 'command-not-executable' } as const;
     const { shellCode, reason } = launched;
     const [program = ''] = options.command;
-    const hint = `${program} is a service: ${DEVCTL} start ${program}, or ${DEVCTL} restart ${program}`;
+    const ofService = `${program} is a service: ${DEVCTL} start ${program}, or ${DEVCTL} restart ${program}`;
+    const ofScript = `a script of package.json is npm run ${program}, and a file has its folder: ./${program}`;
+    const isMissing = shellCode === 127 && !program.includes('/');
+    const hint = options.services.includes(program) ? ofService : isMissing && ofScript;
     throw new DevctlError(
       shellCode === null ? 'start-failed' : code[shellCode],
       reason,
-      options.services.includes(program) ? { hint } : {},
+      hint ? { hint } : {},
     );
   }
   const { pid, uncontained, exited } = launched;

@@ -3,6 +3,7 @@ import { loadManifest } from '../../manifest/load.ts';
 import type { ManifestQuery } from '../../manifest/locate.ts';
 import { bareManifest, resolveAdHoc } from '../../manifest/resolve.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
+import { DEVCTL } from '../../own-command.ts';
 import { folderOfManifest, type ProjectFolder } from '../../project/folder.ts';
 import { manifestQuery, type OpenProject } from '../../project/open-project.ts';
 import { whySeveralProjects } from '../../project/place/several-projects.ts';
@@ -90,7 +91,10 @@ export function startableWith(
   const isDefined =
     Object.hasOwn(manifest.services, name) && manifest.services[name]?.adHoc !== true;
   if (isDefined || Object.hasOwn(manifest.groups, name))
-    throw nameTaken(`the manifest has a service or a group called ${name}`);
+    throw nameTaken(
+      `the manifest has a service or a group called ${name}`,
+      `${DEVCTL} start ${name} starts that; or give this one another name`,
+    );
   if (recorded?.oneOff || (recorded && !recorded.adHoc))
     throw nameTaken(`${name} is recorded here as another service`);
   const service = resolveAdHoc(manifest, name, command, cwd);
@@ -125,6 +129,6 @@ export function requireOneProject({ folder, outline }: OpenProject): void {
   });
 }
 
-function nameTaken(what: string): DevctlError {
-  return new DevctlError('usage', what, { hint: 'give this one another name' });
+function nameTaken(what: string, hint = 'give this one another name'): DevctlError {
+  return new DevctlError('usage', what, { hint });
 }

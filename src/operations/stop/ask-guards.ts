@@ -3,7 +3,8 @@ import { ancestry } from '../../ownership/ancestry.ts';
 import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import { listsChildren } from '../../processes/linux/children.ts';
-import { isGone, livesIn, type ProcessInfo } from '../../processes/snapshot.ts';
+import { livesStill } from '../../processes/lives-now.ts';
+import { isGone, type ProcessInfo } from '../../processes/snapshot.ts';
 
 /** The number of passes that a stop of everything makes while a supervisor, a guard or a `devctl run` has children. */
 export const MAX_PASSES = 3;
@@ -27,6 +28,7 @@ export interface GuardQuestion {
  */
 export async function askGuards(question: GuardQuestion): Promise<readonly (boolean | null)[]> {
   const { host, self, supervisors } = question;
+  if (question.guards.length === 0) return [];
   const snapshot = await host.snapshot();
   const depth = ({ identity }: ProcessInfo): number => ancestry(identity.pid, snapshot).length;
   // The innermost guard first: a guard that was started from within a service is below an earlier guard.
@@ -47,7 +49,7 @@ export async function askGuards(question: GuardQuestion): Promise<readonly (bool
       hasChild = await hasLivingChild(host, identity.pid);
     }
     // The list of a dead guard is empty too, but its children went to another process.
-    if (livesIn(await host.snapshot(), identity)) answers.push(hasChild);
+    if (await livesStill(host, identity)) answers.push(hasChild);
     // A supervisor ends its own guard only when neither has a child left, so that answer counts.
     else if (!supervisors.some(({ ppid }) => ppid === identity.pid)) answers.push(null);
     await endGuards(host, [guard]);

@@ -2,7 +2,8 @@ import type { OneOffParent } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
 import { sameIdentity } from '../../processes/identity.ts';
 import { childrenOf } from '../../processes/linux/children.ts';
-import { isGone, livesIn } from '../../processes/snapshot.ts';
+import { livesStill } from '../../processes/lives-now.ts';
+import { isGone } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { readRecord } from '../../project/records.ts';
 import { MAX_PASSES } from './ask-guards.ts';
@@ -30,7 +31,7 @@ export async function askOneOffs(question: OneOffQuestion): Promise<readonly (bo
       await question.stopAgain();
       hasChild = await hasLivingChild(question.host, parent);
     }
-    const isAlive = livesIn(await question.host.snapshot(), parent.process.identity);
+    const isAlive = await livesStill(question.host, parent.process.identity);
     answers.push(isAlive ? hasChild : answerOfEnded(question.folder, parent));
   }
   return answers;
