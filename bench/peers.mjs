@@ -100,8 +100,10 @@ function report() {
     console.log(`\n${size} processes; node -e 0: ${bare.toFixed(0)} ms\n`);
     print(sizeRows(size, bare));
   }
+  const rows = oneRows();
+  if (rows.length === 1) return;
   console.log('\nOne command, and one busy service in the foreground\n');
-  print(oneRows());
+  print(rows);
 }
 
 function print(rows) {

@@ -32,16 +32,16 @@ const LIFETIME_S = 180;
 
 export async function openZoo(root) {
   const parts = await loadInternals(root, ZOO_SOURCES);
-  const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'devctl-zoo-')));
-  chmodSync(folder, 0o755);
-  const mark = ['DEVCTL_ZOO', folder];
-  const oracle = parts.openOracle({ folders: [folder], environment: [mark.join('=')] });
   const here = await parts.lookHere();
   if (!here.any) throw new Error('the zoo needs Linux and Perl');
   const user = here.root ? 'root' : 'ordinary';
   const all = parts
     .runnable(parts.behaviours(), { user }, here)
     .filter(({ needs }) => needs === null || parts.findProgram(needs));
+  const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'devctl-zoo-')));
+  chmodSync(folder, 0o755);
+  const mark = ['DEVCTL_ZOO', folder];
+  const oracle = parts.openOracle({ folders: [folder], environment: [mark.join('=')] });
   const zoo = { ...parts, folder, mark, oracle, all, count: 0 };
   const onExit = () => {
     parts.endAtOnce(oracle.everything);

@@ -31,7 +31,7 @@ export function phasesOf({ bootedAt, preloadedAt, notes }, { from, to }, spawned
   let hasSignalled = false;
   let isLoaded = !isNew;
   const lastRead = inside.findLastIndex(([kind]) => kind === 'look' || kind === 'read');
-  for (const [index, [kind, , end, idleSoFar]] of inside.entries()) {
+  for (const [index, [kind, , end, idleSoFar, count]] of inside.entries()) {
     // The first wait of a process that was there before has begun long before.
     const waited = Math.min(idleSoFar - idle, end - last);
     ms.wait += waited;
@@ -41,10 +41,10 @@ export function phasesOf({ bootedAt, preloadedAt, notes }, { from, to }, spawned
     last = end;
     isLoaded = true;
     if (kind === 'signal') hasSignalled = true;
-    if (kind === 'look') counts.looks += 1;
-    if (kind === 'read') counts.reads += 1;
-    if (kind === 'signal') counts.signals += 1;
-    if (kind.startsWith('spawn')) counts.spawns += 1;
+    if (kind === 'look') counts.looks += count;
+    if (kind === 'read') counts.reads += count;
+    if (kind === 'signal') counts.signals += count;
+    if (kind.startsWith('spawn')) counts.spawns += count;
   }
   if (to > last) ms[isNew && inside.at(-1)?.[0] === 'exit' ? 'report' : 'wait'] += to - last;
   return { ms, counts };
