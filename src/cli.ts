@@ -245,7 +245,7 @@ function usageError(
   const [first = ''] = error.message.split('\n');
   const known = knownCommands(program);
   const quoted = /'([^']*)'/.exec(first)?.[1] ?? '';
-  if (error.code === 'commander.unknownCommand') return unknownCommand(quoted, known);
+  if (error.code === 'commander.unknownCommand') return unknownCommand(quoted, known, words);
   const command = known.find(({ name }) => words.includes(name)) ?? null;
   const flag = error.code === 'commander.unknownOption' ? quoted : null;
   const shared = [...longOptions(program), '--help'];
@@ -254,9 +254,13 @@ function usageError(
   });
 }
 
-function unknownCommand(name: string, known: readonly KnownCommand[]): DevctlError {
+function unknownCommand(
+  name: string,
+  known: readonly KnownCommand[],
+  words: readonly string[] = [],
+): DevctlError {
   return new DevctlError('usage', `unknown command '${name}'`, {
-    hint: hintForCommand(name, known),
+    hint: hintForCommand(name, known, words.slice(words.indexOf(name) + 1)),
   });
 }
 
