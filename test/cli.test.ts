@@ -36,6 +36,7 @@ describe('wrong usage: exit code 2, the mistake, a hint, no stack', () => {
     ],
     ['an unknown option', ['stop', '--dry'], "✗ unknown option '--dry'\n"],
     ['a word of docker compose', ['ps'], '→ here it is npx --no-install devctl status'],
+    ['a word with a name', ['kill', 'api'], '→ here it is npx --no-install devctl stop api'],
     ['an option of docker compose', ['logs', '--tail', '5'], '→ the last lines are -n COUNT'],
     ['a typo in an option', ['stop', '--forec'], '→ Did you mean --force?'],
     ['a missing value', ['stop', '--grace'], "✗ option '--grace <duration>' argument missing"],

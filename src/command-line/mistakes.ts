@@ -33,9 +33,17 @@ export function guesses(typed: string, known: readonly string[]): readonly strin
   return [...new Set([...begun, ...near])];
 }
 
-/** The hint for a command that does not exist. */
-export function hintForCommand(typed: string, known: readonly KnownCommand[]): string {
-  const ofOthers = commandOfOthers(typed);
+/**
+ * The hint for a command that does not exist.
+ *
+ * @param rest the words that follow it
+ */
+export function hintForCommand(
+  typed: string,
+  known: readonly KnownCommand[],
+  rest: readonly string[] = [],
+): string {
+  const ofOthers = commandOfOthers(typed, rest);
   if (ofOthers !== null) return ofOthers;
   const names = known.map(({ name }) => name);
   const [first = '', ...others] = typed.trim().split(/\s+/);

@@ -98,11 +98,27 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
-/** The sentence for a command of another tool; null where none is known. */
-export function commandOfOthers(typed: string): string | null {
+/** The commands of the table that take names of services. */
+const TAKES_NAMES = /^(?:status|tree|stop|logs|restart|start|up)(?: --\w+)?$/;
+
+/** A word that may be the name of a service. Of no service, it makes the command fail, and do nothing. */
+const NAME = /^[\w@][\w.@:/-]*$/;
+
+/**
+ * The sentence for a command of another tool; null where none is known. It keeps the names of services, because without
+ * them the command would mean all.
+ *
+ * @param rest the words that follow
+ */
+export function commandOfOthers(typed: string, rest: readonly string[]): string | null {
   const word = typed.toLowerCase();
-  const found = COMMANDS.find(([words]) => words.includes(word));
-  return found ? `here it is ${DEVCTL} ${found[1]}` : null;
+  const here = COMMANDS.find(([words]) => words.includes(word))?.[1];
+  if (here === undefined) return null;
+  const end = rest.indexOf('--');
+  const names = rest.slice(0, end < 0 ? undefined : end).filter((one) => NAME.test(one));
+  const [first = 'NAME'] = names;
+  const whole = TAKES_NAMES.test(here) ? [here, ...names].join(' ') : here.replace('NAME', first);
+  return `here it is ${DEVCTL} ${whole}`;
 }
 
 /** The sentence for an option of another tool; null where none is known. */

@@ -22,7 +22,7 @@ export function usageError(
   const [first = ''] = error.message.split('\n');
   const known = knownCommands(program);
   const quoted = /'([^']*)'/.exec(first)?.[1] ?? '';
-  if (error.code === 'commander.unknownCommand') return unknownCommand(quoted, program);
+  if (error.code === 'commander.unknownCommand') return unknownCommand(quoted, program, words);
   const command = known.find(({ name }) => words.includes(name)) ?? null;
   const flag = error.code === 'commander.unknownOption' ? quoted : null;
   const shared = [...longOptions(program), '--help'];
@@ -48,10 +48,18 @@ function wordsOf(program: Command, { name }: KnownCommand): WordsOfCommand {
   };
 }
 
-/** The failure of a command that does not exist. */
-export function unknownCommand(name: string, program: Command): DevctlError {
+/**
+ * The failure of a command that does not exist.
+ *
+ * @param words the words of the command line before `--`
+ */
+export function unknownCommand(
+  name: string,
+  program: Command,
+  words: readonly string[] = [],
+): DevctlError {
   return new DevctlError('usage', `unknown command '${name}'`, {
-    hint: hintForCommand(name, knownCommands(program)),
+    hint: hintForCommand(name, knownCommands(program), words.slice(words.indexOf(name) + 1)),
   });
 }
 

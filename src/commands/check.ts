@@ -11,6 +11,7 @@ import { findWithoutTerminal, WITHOUT_TERMINAL } from '../operations/start/termi
 import { printJson } from '../output/terminal/json.ts';
 import { printable } from '../output/terminal/width.ts';
 import { manifestQuery, openProject } from '../project/open-project.ts';
+import { similarProgram, unknownProgram } from './unknown-program.ts';
 
 /**
  * Runs `devctl check`: validates the manifest and starts nothing.
@@ -52,7 +53,12 @@ async function examine(query: ManifestQuery): Promise<Examination> {
         ...(await composeProblems(found.place, found.manifest)),
       ]
     : [];
-  return { ...found, problems: [...found.problems, ...problems] };
+  const unknown = found.manifest ? unknownPrograms(found.place, found.manifest) : [];
+  return {
+    ...found,
+    problems: [...found.problems, ...problems],
+    warnings: [...found.warnings, ...unknown],
+  };
 }
 
 /** Services that this machine cannot start, because it has no terminal for them. */
@@ -67,6 +73,20 @@ async function withoutTerminal(
     const path = ['services', name, 'tty'];
     const message = `${found.why}: ${WITHOUT_TERMINAL}`;
     return { ...problem(keyPositionOf(tree, path), path, message), unsupported: true };
+  });
+}
+
+/** Commands whose program is not on the PATH of this terminal, or of the service. */
+function unknownPrograms(place: ManifestPlace, { services }: ResolvedManifest): readonly Problem[] {
+  const { tree } = readTree(place);
+  if (!tree) return [];
+  return Object.values(services).flatMap((service) => {
+    const word = unknownProgram(service.command, service);
+    if (word === null) return [];
+    const path = ['services', service.name, 'command'];
+    const meant = similarProgram(word, service);
+    const hint = meant === null ? '' : `: did you mean ${meant}?`;
+    return [problem(keyPositionOf(tree, path), path, `"${word}" is not found on PATH${hint}`)];
   });
 }
 

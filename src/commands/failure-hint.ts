@@ -10,11 +10,14 @@ import {
 import { join, resolve } from 'node:path';
 import { hasSucceeded } from '../client/protocol.ts';
 import type { StartedService } from '../client/started-service.ts';
+import { findManifest } from '../manifest/locate.ts';
 import { nearest } from '../manifest/nearest.ts';
+import { readTree } from '../manifest/read.ts';
 import type { ResolvedManifest, ResolvedService } from '../manifest/resolved.ts';
 import type { StartResult } from '../operations/start/result.ts';
 import { printable } from '../output/terminal/width.ts';
 import { foldersUpwards } from '../project/inside.ts';
+import { type CommandPlace, placeOfCommand, similarProgram } from './unknown-program.ts';
 
 /** Prints what to do about the failures of a start that the messages of the system do not explain. */
 export function printHints(
@@ -30,12 +33,14 @@ export function failureHints(
   { services }: Pick<StartResult, 'services'>,
   manifest: ResolvedManifest,
 ): readonly string[] {
-  const hints = services
-    .filter((service) => !hasSucceeded(service))
-    .flatMap((service) => {
-      const declared = manifest.services[service.name];
-      return (declared && failureHint(service, declared)) ?? [];
-    });
+  const failed = services.filter((service) => !hasSucceeded(service));
+  const place = failed.length === 0 ? null : findManifest({ file: manifest.file });
+  const tree = place?.kind === 'found' ? readTree(place).tree : null;
+  const hints = failed.flatMap((service) => {
+    const declared = manifest.services[service.name];
+    const at = placeOfCommand(tree, service.name);
+    return (declared && failureHint(service, declared, at)) ?? [];
+  });
   return [...new Set(hints)];
 }
 
@@ -43,15 +48,17 @@ export function failureHints(
  * Says what to do about a failure that the messages of the system do not explain: a program that only the project has, a
  * script with the line ends of Windows, and what npm and Node say where a project is not installed, or is another folder.
  *
+ * @param at where the command stands: `.devctl.json:3`
  * @returns null where none of them is the case
  */
 export function failureHint(
-  { lastLines }: Pick<StartedService, 'lastLines'>,
-  { command, cwd }: Pick<ResolvedService, 'command' | 'cwd'>,
+  { lastLines, reason = null }: Pick<StartedService, 'lastLines'> & { reason?: string | null },
+  { command, cwd, env = {} }: Pick<ResolvedService, 'command' | 'cwd'> & Partial<CommandPlace>,
+  at: string | null = null,
 ): string | null {
   const found = (pattern: RegExp): string | undefined =>
     lastLines.flatMap((line) => pattern.exec(line.trim())?.[1] ?? []).at(-1);
-  const missing = found(NOT_FOUND);
+  const missing = found(NOT_FOUND) ?? NOT_IN_PATH.exec(reason ?? '')?.[1];
   const first = typeof command === 'string' ? command.trim().split(/\s+/)[0] : command[0];
   const script = [first, missing].find(
     (word) => word?.includes('/') && endsInCrlf(resolve(cwd, word)),
@@ -63,7 +70,13 @@ export function failureHint(
   const folder = named && foldersUpwards(cwd).find((one) => existsSync(join(one, BIN, named)));
   if (folder) return `${named} is in ${join(folder, BIN)}: "command": "npx ${named} …" starts it`;
   const isUnknown = named !== undefined || found(NO_MODULE) !== undefined;
-  if (isUnknown) return installHint(cwd);
+  const meant = named === undefined ? null : similarProgram(named, { cwd, env });
+  const stands = at === null ? '' : `, see ${at}`;
+  if (meant !== null) return `"${named}" was not found${stands}: did you mean ${meant}?`;
+  if (isUnknown) {
+    const unknown = named === undefined ? null : `"${named}" was not found on PATH${stands}`;
+    return installHint(cwd) ?? unknown;
+  }
   const noScript = found(NO_SCRIPT);
   if (noScript !== undefined) return scriptHint(noScript, cwd);
   return found(NO_PACKAGE) === undefined ? null : packageHint(cwd);
@@ -73,6 +86,8 @@ const BIN = join('node_modules', '.bin');
 
 /** The words of a shell that has not found a program, as dash and bash have them. */
 const NOT_FOUND = /(?:^|: )([\w@./-]+): (?:command )?not found$/;
+/** The words of devctl for a command without a shell. */
+const NOT_IN_PATH = /^command "([^"/]+)" was not found in PATH$/;
 /** The words of Node for a package that is not installed. A path is a file of the project. */
 const NO_MODULE = /Cannot find (?:module|package) '([^'./][^']*)'/;
 /** The words of npm, pnpm and yarn for a script that package.json does not have. */

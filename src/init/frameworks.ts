@@ -164,6 +164,12 @@ export const FRAMEWORKS: readonly Framework[] = [
     flags: ['runserver(?: --[\\w-]+)*(?: [\\w.\\[\\]:]*:)?'],
   },
   {
+    name: 'http.server',
+    pattern: command('-m http\\.server'),
+    port: 8000,
+    flags: ['http\\.server(?: --cgi| -(?:b|-bind|d|-directory|p|-protocol)[= ]\\S+)*'],
+  },
+  {
     name: 'uvicorn',
     pattern: command('(?:uvicorn|fastapi (?:dev|run))'),
     port: 8000,

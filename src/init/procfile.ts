@@ -1,6 +1,8 @@
 import { DEVCTL } from '../own-command.ts';
+import { frameworksIn } from './frameworks.ts';
+import { programsIn } from './own-calls.ts';
 import { NOTHING, type ProposedService, type Reading, toServiceName } from './proposal.ts';
-import type { Repository } from './repository.ts';
+import { below, type Repository } from './repository.ts';
 
 /** The first port that foreman, node-foreman and overmind give away; each further process gets 100 more. */
 const FIRST_PORT = 5_000;
@@ -12,7 +14,7 @@ const LINE = /^([A-Za-z0-9_-]+):\s*(.+?)\s*$/;
 
 /**
  * Reads a Procfile. Each process gets the PORT that foreman would give it, and `.env`, which foreman reads too. The first
- * one gets it from `.env` where that has one, because a copy in `env` would hide each change of the file. A `release` phase is a task that no start runs.
+ * one gets it from `.env` where that has one, because a copy in `env` would hide each change of the file. A program that was read and does not use it gets none. A `release` phase is a task that no start runs.
  */
 export function readProcfile(repository: Repository, file: string): Reading {
   const text = repository.texts.get(file);
@@ -30,7 +32,7 @@ export function readProcfile(repository: Repository, file: string): Reading {
     const isTask = name === 'release';
     const { rest, cwd, hasPort, env } = exportedBefore(command);
     const hasPortOfFile = index === 0 && inEnvFile !== null;
-    const given = hasPort && !hasPortOfFile;
+    const given = hasPort && !hasPortOfFile && !needsNoPort(repository, cwd ?? '.', rest);
     const variables = { ...(given ? { PORT: String(base + STEP * index) } : {}), ...env };
     return {
       name: toServiceName(name),
@@ -45,6 +47,18 @@ export function readProcfile(repository: Repository, file: string): Reading {
     };
   });
   return { ...NOTHING, services };
+}
+
+/** Signs that a program reads PORT, or runs what may read it. */
+const MAY_READ_PORT =
+  /PORT\b|["'`]\.{1,2}\/|require_relative|^\s*(?:source|\.)\s|\b(?:npm|yarn|pnpm)\b/m;
+
+/** Tells whether a command runs programs that were read, and that neither use PORT nor load others of the repository. */
+function needsNoPort({ texts }: Repository, folder: string, command: string): boolean {
+  if (MAY_READ_PORT.test(command.replace(/(?<=^|\s)\.\//g, ''))) return false;
+  if (frameworksIn(command).length > 0) return false;
+  const read = programsIn(command).flatMap((name) => texts.get(below(folder, name)) ?? []);
+  return read.length > 0 && !read.some((text) => MAY_READ_PORT.test(text));
 }
 
 /** A word of a shell as `devctl export` writes it. */

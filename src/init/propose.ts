@@ -14,7 +14,9 @@
  *   procfile  mprocs  process-compose  pm2   the files of other managers of processes
  *   literal          reads a literal of JavaScript, and runs no code
  *   compose          the containers of a compose file
- *   shell-script     what a start script has
+ *   shell-script     shows what a start script starts
+ *   start-script     takes it, where nothing else says what to run
+ *   script-commands  script-tokens   the commands of a shell script, by its text
  *   other-programs   servers that no script names
  *   valid            leaves out what no manifest accepts
  *   frameworks       dev servers, by their command lines
@@ -45,6 +47,7 @@ import {
 } from './proposal.ts';
 import type { Repository } from './repository.ts';
 import { readStartScript, START_SCRIPTS } from './shell-script.ts';
+import { proposeFromScript } from './start-script.ts';
 import { toValidService } from './valid.ts';
 
 type Reader = (repository: Repository, file: string) => Reading;
@@ -73,14 +76,18 @@ const MOST_SERVICES = 200;
 
 /** Proposes services for a repository. */
 export function propose(repository: Repository): Proposal {
-  const main = readMain(repository);
+  const byFiles = readMain(repository);
+  const script = byFiles.services.length > 0 ? null : readScript(repository);
+  const main = script === null ? byFiles : joined([byFiles, script.reading]);
   const all = main.services.flatMap((service) => toValidService(service) ?? []);
   const valid = all.slice(0, MOST_SERVICES);
   const cut = all
     .slice(MOST_SERVICES)
     .map(({ from }) => `${from} is not taken: there are too many`);
   const around = joined([
-    ...START_SCRIPTS.map((file) => readStartScript(repository, file)),
+    ...START_SCRIPTS.filter((file) => file !== script?.file).map((file) =>
+      readStartScript(repository, file),
+    ),
     { ...NOTHING, notes: repository.problems },
   ]);
   const built = withBuilds(repository, withKnownDependencies(withUniqueNames(valid)));
@@ -97,6 +104,15 @@ export function propose(repository: Repository): Proposal {
     sources: [...sources],
     install: missingInstall(repository),
   };
+}
+
+/** The first start script of which something can be taken. */
+function readScript(repository: Repository) {
+  for (const file of START_SCRIPTS) {
+    const reading = proposeFromScript(repository, file);
+    if (reading.services.length > 0) return { file, reading };
+  }
+  return null;
 }
 
 /** Leaves out dependencies on what is not proposed. */

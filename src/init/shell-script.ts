@@ -14,10 +14,7 @@ export const START_SCRIPTS = [
 
 const MOST_SHOWN = 12;
 
-/**
- * Shows what a start script starts in the background. Nothing of it is taken, because only a shell knows what the lines
- * around them do.
- */
+/** Shows what a start script starts in the background, where nothing of it is taken. */
 export function readStartScript(repository: Repository, file: string): Reading {
   const text = repository.texts.get(file);
   if (text === undefined) return NOTHING;
@@ -38,4 +35,10 @@ export function readStartScript(repository: Repository, file: string): Reading {
       ...(more > 0 ? [`  … and ${more} more`] : []),
     ],
   };
+}
+
+/** Tells whether a script is meant for a shell: `bin/dev` may be Ruby. */
+export function isShellScript(text: string): boolean {
+  const [first = ''] = text.split('\n', 1);
+  return !first.startsWith('#!') || /\b(?:sh|bash|dash|zsh|ksh)\s*(?:-\w+\s*)*$/.test(first);
 }

@@ -281,7 +281,7 @@ interface Environment {
  * Merges variables: those of `before`, then the env files in their order, then `env`. Later variables win.
  */
 function environmentOf(
-  { place, tree, envFiles, callerEnv }: ManifestParts,
+  { place, tree, envFiles, callerEnv, manifest }: ManifestParts,
   files: string | readonly string[] | undefined,
   envPath: readonly string[],
   before: Readonly<Record<string, string>>,
@@ -291,6 +291,9 @@ function environmentOf(
   const warnings: Problem[] = [];
   const notes: Problem[] = [];
   const fileOf = new Map<string, string>();
+  const isShared = (file: string): boolean =>
+    Object.values(manifest.services).filter(({ envFile }) => [envFile].flat().includes(file))
+      .length > 1;
   for (const name of typeof files === 'string' ? [files] : (files ?? [])) {
     const file = envFiles.get(resolve(place.root, name));
     if (!file) continue;
@@ -304,7 +307,9 @@ function environmentOf(
   for (const [name, { value }] of entriesOf(valueAt(tree, ...envPath))) {
     const text = String(scalarOf(value));
     const file = fileOf.get(name);
-    if (file !== undefined && env[name] !== text) {
+    // Services that read one file each need a port of their own.
+    const isOwnPort = name === 'PORT' && file !== undefined && isShared(file);
+    if (file !== undefined && env[name] !== text && !isOwnPort) {
       const message = `hides ${name} of ${file}, which has another value: a change of it there has no effect`;
       notes.push(problem(value.at, [...envPath, name], message));
     }

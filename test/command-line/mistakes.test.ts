@@ -51,6 +51,22 @@ describe('words of other tools lead to the one here', () => {
   });
 
   test.each([
+    ['kill api', 'stop api'],
+    ['down api web', 'stop api web'],
+    ['killall api', 'stop --force api'],
+    ['ps api', 'status api'],
+    ['tail -f api', 'logs api'],
+    ['connect web', 'attach web'],
+    ['type web hello', 'send web TEXT'],
+    ['dashboard web', 'monitor'],
+    ['exec -- kill api', 'run -- COMMAND'],
+    ['down ./x $y', 'stop'],
+  ])('%s keeps the names: %s', (line, here) => {
+    const [typed = '', ...rest] = line.split(' ');
+    expect(hintForCommand(typed, known, rest)).toBe(`here it is ${DEVCTL} ${here}`);
+  });
+
+  test.each([
     ['logs', '--tail', '-n COUNT'],
     ['logs', '--tail=50', '-n COUNT'],
     ['start', '-d', 'in the background'],

@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { failureHint } from '../../src/commands/failure-hint.ts';
 import { folderWith } from '../manifest/folder.ts';
@@ -14,7 +15,20 @@ test.each<
     /^vite is in .*node_modules\/\.bin: "command": "npx vite …" starts it$/,
   ],
   ['the same, bash', 'vite --port 1', ['/bin/sh: line 1: vite: command not found'], /npx vite/],
-  ['a program that is nowhere', 'vote', ['/bin/sh: 1: vote: not found'], null],
+  [
+    'a program that is nowhere',
+    'xyzzyx',
+    ['/bin/sh: 1: exec: xyzzyx: not found'],
+    /^"xyzzyx" was not found on PATH, see \.devctl\.json:3$/,
+  ],
+  [
+    'two letters changed their places',
+    'nmp run dev',
+    ['/bin/sh: 1: exec: nmp: not found'],
+    /^"nmp" was not found, see \.devctl\.json:3: did you mean npm\?$/,
+  ],
+  ['one other letter, in node_modules', 'vote', ['sh: 1: vote: not found'], /mean npx vite\?$/],
+  ['several of them', 'noda', ['sh: 1: noda: not found'], /^"noda" was not found on PATH, see/],
   ['another failure', 'vite', ['vite: something was not found here', 'exit'], null],
   [
     'a script with CRLF, as a list',
@@ -29,10 +43,18 @@ test.each<
 ])('%s', (_name, command, lastLines, hint) => {
   const root = folderWith({
     'node_modules/.bin/vite': '',
+    'bin/npm': '',
+    'bin/nm': '',
+    'bin/cmp': '',
+    'bin/node': '',
+    'bin/nods': '',
     'web/run.sh': CRLF,
     'web/good.sh': CRLF.replaceAll('\r', ''),
   });
-  const found = failureHint({ lastLines }, { command, cwd: `${root}/web` });
+  for (const name of ['npm', 'nm', 'cmp', 'node', 'nods']) chmodSync(`${root}/bin/${name}`, 0o755);
+  chmodSync(`${root}/node_modules/.bin/vite`, 0o755);
+  const place = { command, cwd: `${root}/web`, env: { PATH: '../bin' } };
+  const found = failureHint({ lastLines }, place, '.devctl.json:3');
   if (hint === null) expect(found).toBeNull();
   else expect(found).toMatch(hint);
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { collectRepository } from '../../src/init/collect.ts';
 import { toManifestText } from '../../src/init/manifest-text.ts';
-import { examineText } from '../../src/manifest/load.ts';
+import { examineManifest, examineText } from '../../src/manifest/load.ts';
 import { currentRunFolder } from '../support/run-folder.ts';
 import { byName, proposeFor } from './read.ts';
 
@@ -400,6 +400,27 @@ test('the process of a Procfile whose PORT is that of .env gets it from there al
     web: { command: 'vite --port $PORT', envFile, ports: [8123] },
     worker: { command: 'node w.js', envFile, env: { PORT: '8223' } },
   });
+});
+
+test('a process of a Procfile whose program does not use PORT gets none, and check notes nothing', () => {
+  const files = {
+    Procfile:
+      'web: node a.js\napi: node b.js\nworker: node w.js\njob: sh ./job.sh\nfar: node f.js\n',
+    'a.js': 'listen(process.env.PORT)',
+    'b.js': 'listen(process.env.PORT)',
+    'w.js': "require('node:fs')",
+    'job.sh': 'sleep 1',
+    'f.js': "require('./b')",
+    '.env': 'PORT=8000\n',
+  };
+  const found = proposeFor(files);
+  const given = Object.entries(byName(found)).map(([name, { env }]) => [name, env?.PORT]);
+  expect(Object.fromEntries(given)).toEqual({ api: '8100', far: '8400' });
+  const root = mkdtempSync(join(currentRunFolder(), 'ports-'));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(root, name), text);
+  writeFileSync(join(root, '.devctl.json'), toManifestText(found, null));
+  const { problems, warnings } = examineManifest({ file: join(root, '.devctl.json') });
+  expect({ problems, warnings }).toEqual({ problems: [], warnings: [] });
 });
 
 test('a file of a manager of processes comes before scripts', () => {

@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { checkCommand } from '../../src/commands/check.ts';
@@ -13,7 +14,7 @@ async function run(options: { config: string; json?: boolean }) {
   }
 }
 
-const services = { a: { command: 'x' }, b: { command: 'x' }, c: { command: 'x' } };
+const services = { a: { command: 'sh' }, b: { command: 'sh' }, c: { command: 'sh' } };
 
 test.each<[manifest: object, line: string]>([
   [{ services, groups: { g: ['a'] } }, '✓ .devctl.json: 3 services, 1 group: no problems\n'],
@@ -112,6 +113,34 @@ test('a variable of an env file that env hides with another value is noted, with
   expect(stdout).not.toContain('S3CRET');
 });
 
+test('check warns of a command whose program is not on the PATH of its service', async () => {
+  const env = { PATH: 'bin' };
+  const root = folderWith({
+    '.devctl.json': {
+      services: {
+        typo: { command: 'nmp run dev', env },
+        list: { command: ['nmp'], env },
+        good: { command: 'npm run dev', env },
+        word: { command: 'exit 0', env },
+        shell: { command: 'nmp run a && nmp run b', env },
+        variable: { command: '$NMP run', env },
+        path: { command: './nmp', env },
+      },
+    },
+    'bin/npm': '',
+  });
+  chmodSync(join(root, 'bin/npm'), 0o755);
+  const { exitCode, stdout } = await run({ config: join(root, '.devctl.json'), json: true });
+  const said = (name: string) =>
+    expect.stringMatching(
+      new RegExp(`services\\.${name}\\.command: "nmp" is not found on PATH: did you mean npm\\?$`),
+    );
+  expect({ exitCode, notes: JSON.parse(stdout).notes }).toEqual({
+    exitCode: 0,
+    notes: [said('typo'), said('list')],
+  });
+});
+
 test('env files are checked, also those of services that nobody starts', async () => {
   const root = folderWith({
     '.devctl.json': {
@@ -154,7 +183,7 @@ test('a time without a unit that was meant in seconds is a note', async () => {
     "env": {"timeout": 60}, "stopGrace": 9,
     "services": {
       "timeout": {
-        "command": "x", "env": {"grace": 1}, "stop": {"grace": 0},
+        "command": "sh", "env": {"grace": 1}, "stop": {"grace": 0},
         "ready": {"tcp": 1, "timeout": 60, "interval": 10},
         "restart": {"policy": "always", "window": 999, "backoff": 9.5, "resetAfter": 1000},
         "limits": {"runtime": 500, "idle": "1s"},

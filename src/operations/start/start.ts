@@ -51,7 +51,7 @@ import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts
 import { thawRunGroups } from '../../tracking/run-groups.ts';
 import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { changesIn } from '../status/changes.ts';
-import { endLeftovers, requireNoDoubts } from '../stop/leftovers.ts';
+import { endLeftovers, leftoversInWords, requireNoDoubts } from '../stop/leftovers.ts';
 import type { StopContext } from '../stop/stop-runs.ts';
 import { isAdHocService, serviceOfRecord } from './ad-hoc.ts';
 import { stopIfLeaseEnded } from './lease.ts';
@@ -363,12 +363,11 @@ async function endOldRuns(
   const { spared } = deep ?? latest;
   requireNoDoubts(spared, state, isLost ? [...ended, UNATTRIBUTED] : ended);
   if (leftover.length === 0 && nameless.length === 0) return { look, idle, alive };
-  const count = all.filter(({ service }) => leftover.includes(service ?? '')).length;
-  const of = leftover.length === 0 ? '' : ` of ${leftover.join(', ')}`;
-  warn(`ending ${count + nameless.length} left over of earlier runs${of}`);
+  const units = nameless.length > 0 ? [...leftover, UNATTRIBUTED] : leftover;
+  warn(`ending ${leftoversInWords(all, units, snapshot)}`);
   const resume = unknown.length > 0 ? await standDown(look, unknown) : null;
   try {
-    await endLeftovers(context, nameless.length > 0 ? [...leftover, UNATTRIBUTED] : leftover, warn);
+    await endLeftovers(context, units, warn);
   } finally {
     resume?.();
   }

@@ -1,7 +1,9 @@
 import { DevctlError } from '../../errors.ts';
 import { DEVCTL } from '../../own-command.ts';
-import type { Spared } from '../../ownership/claim.ts';
-import type { ProjectState } from '../../tracking/project-state.ts';
+import type { Claim, Spared } from '../../ownership/claim.ts';
+import { describeCommand } from '../../processes/describe.ts';
+import type { Snapshot } from '../../processes/snapshot.ts';
+import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { doubtsInWords } from './left-alone.ts';
 import { type StopContext, stopRuns } from './stop-runs.ts';
 import { survivorsInWords } from './survivors.ts';
@@ -38,6 +40,35 @@ export async function endLeftovers(
     throw leftOver(`still alive after SIGKILL, left over from before: ${survivors}`);
   }
   requireNoDoubts(owned.latest().spared, context.state, names);
+}
+
+const MOST_NAMED = 3;
+const LONGEST_COMMAND = 60;
+
+/**
+ * Says how many processes `endLeftovers` is about to end, and which: `2 processes left over of earlier runs of web: node a.js
+ * (pid 12), sh b (pid 13)`.
+ *
+ * @param names as in `endLeftovers`
+ */
+export function leftoversInWords(
+  claims: readonly Claim[],
+  names: readonly string[],
+  snapshot: Snapshot,
+): string {
+  const ending = claims.filter(({ service }) => names.includes(service ?? UNATTRIBUTED));
+  const services = names.filter((name) => name !== UNATTRIBUTED);
+  const of = services.length === 0 ? '' : ` of ${services.join(', ')}`;
+  const named = ending.slice(0, MOST_NAMED).map(({ process }) => {
+    const command = describeCommand(snapshot, process);
+    const isLong = command.length > LONGEST_COMMAND;
+    const shown = isLong ? `${command.slice(0, LONGEST_COMMAND - 1)}…` : command;
+    return `${shown} (pid ${process.identity.pid})`;
+  });
+  const more = ending.length - named.length;
+  const last = more > 0 ? ` and ${more} more` : '';
+  const count = `${ending.length} ${ending.length === 1 ? 'process' : 'processes'}`;
+  return `${count} left over of earlier runs${of}: ${named.join(', ')}${last}`;
 }
 
 /**

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { leftoverUnit } from '../../../src/operations/start/ports.ts';
-import { endLeftovers } from '../../../src/operations/stop/leftovers.ts';
+import { endLeftovers, leftoversInWords } from '../../../src/operations/stop/leftovers.ts';
 import { serviceCookie } from '../../../src/ownership/cookie.ts';
 import { projectFolder } from '../../../src/project/folder.ts';
 import { readProjectState, UNATTRIBUTED } from '../../../src/tracking/project-state.ts';
@@ -51,6 +51,27 @@ test('the error names the survivors, and has their exit code', async () => {
     message: expect.stringContaining(`pid ${web})`),
   });
   expect(String(failure)).not.toContain(`pid ${db})`);
+});
+
+test('a start says how many processes it ends, those of no service among them, and names three', async () => {
+  const machine = createFakeMachine();
+  const services = ['web', 'web', null, null, 'db'];
+  const pids = services.map((_service, index) =>
+    machine.fork(1, { argv: ['node', index === 0 ? 'a.js' : 'x'.repeat(100)] }),
+  );
+  const snapshot = await machine.snapshot();
+  const claims = pids.flatMap((pid, index) => {
+    const process = snapshot.byPid.get(pid);
+    const service = services[index] ?? null;
+    return process ? [{ process, service, runId: null, evidence: [] }] : [];
+  });
+  const long = `node ${'x'.repeat(54)}…`;
+  expect(leftoversInWords(claims, ['web', UNATTRIBUTED], snapshot)).toBe(
+    `4 processes left over of earlier runs of web: node a.js (pid ${pids[0]}), ${long} (pid ${pids[1]}), ${long} (pid ${pids[2]}) and 1 more`,
+  );
+  expect(leftoversInWords(claims.slice(2, 3), [UNATTRIBUTED], snapshot)).toBe(
+    `1 process left over of earlier runs: ${long} (pid ${pids[2]})`,
+  );
 });
 
 describe('a process that holds a port of a start', () => {
