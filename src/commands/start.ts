@@ -24,6 +24,7 @@ import type { Host } from '../processes/host.ts';
 import { openHost } from '../processes/real-host.ts';
 import { type OpenProject, openProject } from '../project/open-project.ts';
 import { missingProgram } from '../services/launch/spawn-failure.ts';
+import { settleTimeMs } from '../services/lifecycle/settle.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { composeNotes, showContainer } from './containers/progress.ts';
 import { printHints } from './failure-hint.ts';
@@ -122,7 +123,8 @@ export async function startSelected(
       onChange(change) {
         if (onTerminal && TROUBLE_STATES.has(change.to))
           reasonsShown.set(change.service, change.reason);
-        showChange(progress, change);
+        const service = manifest.services[change.service];
+        showChange(progress, change, onTerminal && service ? settleTimeMs(service) : 0);
       },
       warn: (line) => progress.note(`! ${line}`),
     });
@@ -177,11 +179,17 @@ export function refuseAsProcessOne(): void {
   });
 }
 
-/** Shows a change of one service while it happens. */
+/**
+ * Shows a change of one service while it happens.
+ *
+ * @param settleMs how long a service must live until it counts as up, for people. Scripts rely on the line without it
+ */
 export function showChange(
   progress: Progress,
   { service, from, to, reason, answer, pid, oneShot, blockedBy, afterMs }: ServiceChange,
+  settleMs = 0,
 ): void {
+  const until = settleMs > 0 ? `, up when it has lasted ${formatDuration(settleMs)}` : '';
   switch (to) {
     case 'spawning':
       progress.pending(service, 'starting');
@@ -197,7 +205,11 @@ export function showChange(
       return;
     case 'running':
       if (oneShot) progress.pending(service, 'running');
-      else progress.succeeded(service, `running after ${formatDuration(afterMs)} (pid ${pid})`);
+      else
+        progress.succeeded(
+          service,
+          `running after ${formatDuration(afterMs)} (pid ${pid})${until}`,
+        );
       return;
     case 'ready':
       progress.succeeded(service, readyOutcome(afterMs, pid));
