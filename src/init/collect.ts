@@ -53,7 +53,6 @@ const ROOT_FILES = [
   'ecosystem.config.yaml',
   'ecosystem.config.yml',
   'ecosystem.json',
-  '.gitignore',
   ...COMPOSE_FILES,
   ...START_SCRIPTS,
 ];

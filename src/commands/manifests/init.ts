@@ -257,8 +257,6 @@ function printWritten(file: string, root: string, proposal: Proposal, theme: The
   }
   const [first] = oneOffs;
   if (first) stdout.write(`  tests: ${printable(oneOffCommand(first.command))}\n`);
-  if (!ignoresRecords(root))
-    stdout.write(`  put .pids/ into .gitignore: devctl keeps its records there\n`);
   if (install !== null) stdout.write(`  install first: ${printable(install)}\n`);
   stdout.write(`next: ${DEVCTL} start\n`);
   return ExitCode.Ok;
@@ -266,10 +264,4 @@ function printWritten(file: string, root: string, proposal: Proposal, theme: The
 
 function countOf(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
-
-function ignoresRecords(root: string): boolean {
-  const source = readSource(join(root, '.gitignore'));
-  if (source.kind !== 'text') return !existsSync(join(root, '.git'));
-  return /^\/?\.pids\/?\s*$/m.test(source.text);
 }
