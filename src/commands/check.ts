@@ -11,7 +11,7 @@ import { findWithoutTerminal, WITHOUT_TERMINAL } from '../operations/start/termi
 import { printJson } from '../output/terminal/json.ts';
 import { printable } from '../output/terminal/width.ts';
 import { manifestQuery, openProject } from '../project/open-project.ts';
-import { similarProgram, unknownProgram } from './unknown-program.ts';
+import { similarProgram, unknownProgram } from '../services/launch/unknown-program.ts';
 
 /**
  * Runs `devctl check`: validates the manifest and starts nothing.

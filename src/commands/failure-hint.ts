@@ -17,7 +17,11 @@ import type { ResolvedManifest, ResolvedService } from '../manifest/resolved.ts'
 import type { StartResult } from '../operations/start/result.ts';
 import { printable } from '../output/terminal/width.ts';
 import { foldersUpwards } from '../project/inside.ts';
-import { type CommandPlace, placeOfCommand, similarProgram } from './unknown-program.ts';
+import {
+  type ProgramPlace,
+  placeOfCommand,
+  similarProgram,
+} from '../services/launch/unknown-program.ts';
 
 /** Prints what to do about the failures of a start that the messages of the system do not explain. */
 export function printHints(
@@ -53,7 +57,7 @@ export function failureHints(
  */
 export function failureHint(
   { lastLines, reason = null }: Pick<StartedService, 'lastLines'> & { reason?: string | null },
-  { command, cwd, env = {} }: Pick<ResolvedService, 'command' | 'cwd'> & Partial<CommandPlace>,
+  { command, cwd, env = {} }: Pick<ResolvedService, 'command' | 'cwd'> & Partial<ProgramPlace>,
   at: string | null = null,
 ): string | null {
   const found = (pattern: RegExp): string | undefined =>

@@ -1,12 +1,12 @@
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { editDistance } from '../manifest/nearest.ts';
-import { keyPositionOf, type Tree } from '../manifest/tree.ts';
-import { foldersUpwards } from '../project/inside.ts';
-import { isSimpleCommand } from '../services/launch/simple-command.ts';
+import { editDistance } from '../../manifest/nearest.ts';
+import { keyPositionOf, type Tree } from '../../manifest/tree.ts';
+import { foldersUpwards } from '../../project/inside.ts';
+import { isSimpleCommand } from './simple-command.ts';
 
 /** The folder and the variables of a command. */
-export interface CommandPlace {
+export interface ProgramPlace {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -19,7 +19,7 @@ const BIN = join('node_modules', '.bin');
  * Finds the first word of a command that is no program on its PATH, before it is started. Null: it is one, it is a path,
  * or only a shell can tell.
  */
-export function unknownProgram(command: Command, place: CommandPlace): string | null {
+export function unknownProgram(command: Command, place: ProgramPlace): string | null {
   if (typeof command === 'string' && !isSimpleCommand(command)) return null;
   const [word = ''] = typeof command === 'string' ? command.trim().split(/\s+/) : command;
   if (word === '' || word.includes('/')) return null;
@@ -32,7 +32,7 @@ export function unknownProgram(command: Command, place: CommandPlace): string | 
  *
  * @returns null where there is none, or more than one
  */
-export function similarProgram(word: string, place: CommandPlace): string | null {
+export function similarProgram(word: string, place: ProgramPlace): string | null {
   if (word.length < 3) return null;
   const local = foldersUpwards(place.cwd).map((folder) => join(folder, BIN));
   const inPath = programsNear(word, pathOf(place));
@@ -52,7 +52,7 @@ export function placeOfCommand(tree: Tree | null, service: string): string | nul
   return `${basename(file)}:${line}`;
 }
 
-function pathOf({ cwd, env }: CommandPlace): readonly string[] {
+function pathOf({ cwd, env }: ProgramPlace): readonly string[] {
   const path = env.PATH ?? process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
   return [...new Set(path.split(':').map((folder) => resolve(cwd, folder)))];
 }
