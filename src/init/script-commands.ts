@@ -130,7 +130,7 @@ class CommandReader {
     this.#list.isOpen = this.#isFunctionNext;
   }
 
-  /** Words after a closed place belong to one list with it: `} &`, `done > log &`. */
+  /** The words after a closed place belong to one list with it: `} &`, `done > log &`. */
   #close(why: string): void {
     const { begin = this.#list.begin, line = this.#list.line } = this.#places.pop() ?? {};
     Object.assign(this.#list, { begin, line, end: this.#script.at, why: this.#list.why ?? why });

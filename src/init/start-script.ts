@@ -25,7 +25,7 @@ const MOST_SHOWN = 12;
 /** More commands than that are no script that anybody has written. */
 const MOST_COMMANDS = 2_000;
 
-/** The state that the lines before a command have made. */
+/** The folder and the variables that the lines before a command have set. */
 interface Around {
   /** Null: only a shell knows it. */
   folder: string | null;

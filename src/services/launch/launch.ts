@@ -13,6 +13,7 @@
  *   terminal         the pseudo-terminal of a service, and the processes that keep it
  *   inherited-files  descriptors that must not reach a service
  *   spawn-failure    the reason why a command did not start, in words
+ *   unknown-program  programs that are not on PATH, and those that are meant
  */
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
