@@ -25,8 +25,8 @@
 import { sameIdentity, sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { ancestry } from './ancestry.ts';
-import type { Claim, Ownership, OwnershipFacts, Run, StaleRun, Witnessed } from './claim.ts';
-import { directEvidence, isSharedGroup } from './evidence.ts';
+import type { Claim, Ownership, OwnershipFacts, Run, StaleRun } from './claim.ts';
+import { directEvidence, findSharedGroups } from './evidence.ts';
 import type { EvidenceKind } from './evidence-kinds.ts';
 import { claimLeaderless, findLeaders } from './leaders.ts';
 import { findSharedOutputs, openFileEvidence } from './open-files.ts';
@@ -69,10 +69,12 @@ export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Owner
         .map(({ runId, intentTicks }) => [runId, intentTicks]),
     ),
     leaders: findLeaders(facts, snapshot),
-    witnessed: indexByPid(facts.witnessed),
-    sharedGroups: new Set(
-      facts.groups?.filter((group) => isSharedGroup(group, facts, snapshot, vetoes)),
+    runs: indexByPid(facts.runs, ({ leader, terminal }) =>
+      [leader, terminal?.session, terminal?.holder].flatMap((one) => one?.pid ?? []),
     ),
+    groups: indexByPid(facts.groups ?? [], ({ pids }) => pids),
+    witnessed: indexByPid(facts.witnessed, ({ identity }) => [identity.pid]),
+    sharedGroups: findSharedGroups(facts, snapshot, vetoes),
     groupsInDoubt: findGroupsInDoubt(facts, vetoes),
     sharedOutputs: new Set(),
     adopters: [],
@@ -197,12 +199,18 @@ function spareUnreadable({ facts, snapshot, vetoes, spared }: ClaimSearch): void
   }
 }
 
-function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readonly Witnessed[]> {
-  const index = new Map<number, Witnessed[]>();
-  for (const entry of witnessed) {
-    const list = index.get(entry.identity.pid);
-    if (list) list.push(entry);
-    else index.set(entry.identity.pid, [entry]);
+/** Without it each process would be compared with each run and each group: with 250 services that took half of a look. */
+function indexByPid<Entry>(
+  entries: readonly Entry[],
+  pidsOf: (entry: Entry) => Iterable<number>,
+): ReadonlyMap<number, readonly Entry[]> {
+  const index = new Map<number, Entry[]>();
+  for (const entry of entries) {
+    for (const pid of new Set(pidsOf(entry))) {
+      const list = index.get(pid);
+      if (list) list.push(entry);
+      else index.set(pid, [entry]);
+    }
   }
   return index;
 }

@@ -13,7 +13,7 @@ export function directEvidence(search: ClaimSearch, process: ProcessInfo): Findi
   const { identity } = process;
   const findings: Finding[] = [];
 
-  for (const { leader, service, runId, oneOff, terminal } of facts.runs) {
+  for (const { leader, service, runId, oneOff, terminal } of search.runs.get(identity.pid) ?? []) {
     const keepers = terminal ? [terminal.session, terminal.holder] : [];
     if (keepers.some((one) => sameIdentity(one, identity)) && leadsItsSession(process)) {
       const detail = `recorded as keeping the terminal of ${service}`;
@@ -33,8 +33,7 @@ export function directEvidence(search: ClaimSearch, process: ProcessInfo): Findi
       });
     }
   }
-  for (const group of facts.groups ?? []) {
-    if (!group.pids.has(identity.pid)) continue;
+  for (const group of search.groups.get(identity.pid) ?? []) {
     if (!isInGroup(group.path, snapshot.details.controlGroup(process))) continue;
     if (isBelowNested(search, group, process)) continue;
     if (search.sharedGroups.has(group) && !vetoes.cookies.has(identity.pid)) continue;
@@ -126,18 +125,30 @@ function isBelowNested(
 }
 
 /**
- * Tells whether services of a nested project are in this group of ours, because that project has no groups
- * of its own. Once the nested supervisor is dead, its daemons cannot be told from ours there, so only our
- * cookie counts.
+ * Finds the groups of ours that services of a nested project are in, because that project has no groups of its own. Once
+ * the nested supervisor is dead, its daemons cannot be told from ours there, so only our cookie counts.
  */
-export function isSharedGroup(
+export function findSharedGroups(
+  facts: OwnershipFacts,
+  snapshot: Snapshot,
+  vetoes: Vetoes,
+): ReadonlySet<RunGroup> {
+  const known = new Set([...facts.runs, ...facts.witnessed].map(({ runId }) => runId));
+  return new Set(
+    facts.groups?.filter((group) =>
+      isShared(group, known.has(group.runId), facts, snapshot, vetoes),
+    ),
+  );
+}
+
+/** @param isKnown false: nobody has recorded this run. A group has the name of a path, so it may be that of another project */
+function isShared(
   group: RunGroup,
+  isKnown: boolean,
   facts: OwnershipFacts,
   snapshot: Snapshot,
   vetoes: Vetoes,
 ): boolean {
-  // A group has the name of a path, so a run that nobody has recorded may be that of another project.
-  const isKnown = [...facts.runs, ...facts.witnessed].some(({ runId }) => runId === group.runId);
   const members = isKnown ? group.pids : null;
   // A project that was at our path lives in another folder: a group that nobody has recorded may be its own.
   if (!isKnown && facts.project.idsElsewhere.size > 0) return true;

@@ -38,7 +38,7 @@ export function findSharedOutputs(search: ClaimSearch): void {
   if (!facts.openFiles) return;
   for (const pid of vetoes.foreignCookies.keys()) {
     const process = snapshot.byPid.get(pid);
-    if (!process || isGone(process) || facts.groups?.some(({ pids }) => pids.has(pid))) continue;
+    if (!process || isGone(process) || search.groups.has(pid)) continue;
     const files = snapshot.details.openFiles(process) ?? [];
     const outputs = files.flatMap((file) => {
       const output = file.writable ? outputAt(search, pathOf(file)) : null;

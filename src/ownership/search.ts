@@ -1,7 +1,7 @@
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import { variantIn } from '../project/project-id.ts';
-import type { ForeignMark, OwnershipFacts, RunGroup, Spared, Witnessed } from './claim.ts';
+import type { ForeignMark, OwnershipFacts, Run, RunGroup, Spared, Witnessed } from './claim.ts';
 import type { Cookie } from './cookie.ts';
 import { EVIDENCE_KINDS, type Evidence, type EvidenceKind } from './evidence-kinds.ts';
 import { findNearerGroup, nearestProject } from './nearest-project.ts';
@@ -47,6 +47,10 @@ export interface ClaimSearch {
   /** `Run.intentTicks` by run id, for the runs whose ticks can be compared with this snapshot. */
   readonly intentTicks: ReadonlyMap<string, number>;
   readonly leaders: readonly Leader[];
+  /** By the pids of leader and keepers of the terminal. */
+  readonly runs: ReadonlyMap<number, readonly Run[]>;
+  /** By the pids of members. */
+  readonly groups: ReadonlyMap<number, readonly RunGroup[]>;
   /** By pid. */
   readonly witnessed: ReadonlyMap<number, readonly Witnessed[]>;
   /** Control groups of ours that also contain services of another project. */
@@ -193,7 +197,7 @@ function askForRecords({ foreignMarks }: ClaimSearch, cookie: Cookie | undefined
 /** Our mark on a process below another project: a service there may have read our environment from a file. */
 function judgeOwnMark(search: ClaimSearch, process: ProcessInfo): Veto | null {
   const { facts, snapshot, vetoes } = search;
-  const isInOwnGroup = facts.groups?.some(({ pids }) => pids.has(process.identity.pid)) ?? false;
+  const isInOwnGroup = search.groups.has(process.identity.pid);
   // No group of another project is nearer than ours, so only a process of it could stand between.
   if (isInOwnGroup && vetoes.elsewhere.size === 0) return null;
   const nearest = nearestProject(facts, snapshot, vetoes, process);
