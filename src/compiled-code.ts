@@ -9,32 +9,49 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join } from 'node:path';
+import { setTimeout } from 'node:timers';
+import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 
-/** The commands that load without the parser of command lines. Each has compiled code of its own, because each calls other functions. */
+/** The commands that load without the parser of command lines. Each calls other functions, so each has code of its own. */
 const QUICK = ['start', 'status', 'stop'];
 /** A process that still runs after this time saves what it has compiled; any other does it when it ends. In ms. */
 const SAVE_MS = 10_000;
-/** Compiled code that was written longer ago is removed, because its devctl or its Node may be gone. In ms. */
+/** Code that was written longer ago is removed, because its devctl or its Node may be gone. In ms. */
 const OLD_MS = 30 * 24 * 3_600_000;
+/** Largest size of the cache, in bytes. One devctl has up to 10 MB there. */
+const MOST_BYTES = 64 * 1024 * 1024;
+/** The first line of each bundle names the build that it is a part of: see `scripts/build.mjs`. */
+const BUILD = /^'use strict';'build \w+';/;
+
+/** The code of one bundle, for one kind of process. */
+interface Slot {
+  /** Name of its file in the cache. Another installation at the same path takes the same one, so it replaces this code. */
+  readonly name: string;
+  /** First line of that file. */
+  readonly identity: string;
+}
 
 const loaded = new Map<string, { exports: unknown }>();
-/** The bundles that this process has compiled, by their identity. */
-const fresh = new Map<string, Script>();
+/** The bundles that this process has compiled. */
+const fresh = new Map<Slot, Script>();
+let ownBuild: string | undefined;
 
 /**
  * Does what `require` does for a bundle of `dist/`, and keeps what V8 makes of its text for the next command: without that
  * each command compiles 400 kB anew.
  *
  * The cache is `$XDG_CACHE_HOME/devctl/code` (by default below `~/.cache`). It is made in a folder of this user only, and used
- * only while no other user can write to it. Everything that is wrong with it costs time and nothing else.
- * NODE_DISABLE_COMPILE_CACHE=1, a variable of Node's, turns it off.
+ * only while no other user can write to it. Everything that is wrong with it costs time and nothing else. Programs that use the
+ * library have none. NODE_DISABLE_COMPILE_CACHE=1, a variable of Node's, turns it off.
  *
  * @param file absolute path. It must not call `import()`.
+ * @throws Error where the file belongs to another build, because bundles call each other by numbers
  */
 export function loadCompiled(file: string): unknown {
   const known = loaded.get(file);
@@ -54,27 +71,45 @@ export function loadCompiled(file: string): unknown {
 function compile(file: string): Script {
   const fd = openSync(file, 'r');
   try {
-    const { dev, ino, size, mtimeMs, ctimeMs } = fstatSync(fd);
-    const { version, arch } = process;
-    // V8 itself compares no more than the length. Any way of writing to a file changes one of these.
-    const identity = [file, role(), version, arch, dev, ino, size, mtimeMs, ctimeMs].join(' ');
     const text = readFileSync(fd, 'utf8');
-    const cachedData = readCache(identity);
+    ownBuild ??= buildOf(readFileSync(fileURLToPath(import.meta.url), 'utf8'));
+    if (buildOf(text) !== ownBuild) {
+      throw new Error('devctl was replaced by another build while it ran: run the command again');
+    }
+    const slot = slotOf(file, fd);
+    const cachedData = slot && readCache(slot);
     const script = new Script(
       `(function (exports, require, module, __filename, __dirname) { ${text}\n})`,
       { filename: file, ...(cachedData ? { cachedData } : {}) },
     );
     // V8 refuses what another version of it, or the same one with other flags, has made.
-    if (!cachedData || script.cachedDataRejected) saveLater(identity, script);
+    if (slot && (!cachedData || script.cachedDataRejected)) saveLater(slot, script);
     return script;
   } finally {
     closeSync(fd);
   }
 }
 
-function role(): string {
-  const [, script = '', command = ''] = process.argv;
+function buildOf(text: string): string {
+  return BUILD.exec(text)?.[0] ?? '';
+}
+
+function slotOf(file: string, fd: number): Slot | null {
+  const role = roleOf(process.argv);
+  if (role === null) return null;
+  const { version, arch, execPath } = process;
+  // V8 itself compares no more than the length of the text. Any way of writing to a file changes one of these.
+  const { dev, ino, size, mtimeMs, ctimeMs } = fstatSync(fd);
+  const node = statSync(execPath);
+  const name = [file, role, version, arch, execPath].join(' ');
+  const made = [dev, ino, size, mtimeMs, ctimeMs, node.ino, node.size, node.mtimeMs].join(' ');
+  return { name: hashOf(name), identity: `${name} ${made}` };
+}
+
+/** @returns null in a program that is not devctl, and only uses the library */
+function roleOf([, script = '', command = '']: readonly string[]): string | null {
   if (script.endsWith('/supervisor/main.js')) return 'supervisor';
+  if (!/\/devctl(\.js)?$/.test(script)) return null;
   return QUICK.includes(command) ? command : 'other';
 }
 
@@ -86,12 +121,12 @@ function role(): string {
  *
  * @returns null where there is nothing, or something that does not belong to this file
  */
-function readCache(identity: string): Buffer | null {
+function readCache({ name, identity }: Slot): Buffer | null {
   try {
     const folder = cacheFolder();
-    if (folder === null || !isPrivate(folder)) return null;
-    const content = readFileSync(join(folder, nameOf(identity)));
-    const head = headOf(identity);
+    if (folder === null || !isPrivate(dirname(folder)) || !isPrivate(folder)) return null;
+    const content = readFileSync(join(folder, name));
+    const head = Buffer.from(`${identity}\n`);
     const half = (content.length - head.length) / 2;
     const data = content.subarray(head.length, head.length + half);
     const isWhole =
@@ -105,49 +140,70 @@ function readCache(identity: string): Buffer | null {
   }
 }
 
-function saveLater(identity: string, script: Script): void {
+function saveLater(slot: Slot, script: Script): void {
   if (fresh.size === 0) {
     process.once('exit', save);
     setTimeout(save, SAVE_MS).unref();
   }
-  fresh.set(identity, script);
+  fresh.set(slot, script);
 }
 
 /** Writes what V8 has compiled by now, functions that were called included. */
 function save(): void {
   try {
     const folder = fresh.size === 0 ? null : cacheFolder();
-    // With sudo, HOME may still be that of the user, who could not remove what root makes there.
-    if (folder === null || !isOurs(nearestFolder(folder))) return;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (!isPrivate(folder)) return;
+    if (folder === null || !prepare(folder)) return;
+    for (const [slot, script] of fresh) write(folder, slot, script);
     removeOld(folder);
-    for (const [identity, script] of fresh) write(join(folder, nameOf(identity)), identity, script);
   } catch {
-    // The disk is full or read-only: the next command compiles again.
+    // The disk is full or read-only, or another devctl removes at the same moment: the next command compiles again.
   } finally {
     fresh.clear();
   }
 }
 
-function write(path: string, identity: string, script: Script): void {
-  const draft = `${path}.${process.pid}`;
+/** Makes the folder one level at a time, because a recursive mkdir of Node never ends below /proc. */
+function prepare(folder: string): boolean {
+  const own = dirname(folder);
+  const base = dirname(own);
+  // With sudo, HOME may still be that of the user, who could not remove what root makes there.
+  if (!isOurs(existsSync(base) ? base : dirname(base))) return false;
+  for (const path of [base, own, folder]) {
+    if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
+  }
+  return isPrivate(own) && isPrivate(folder);
+}
+
+function write(folder: string, { name, identity }: Slot, script: Script): void {
+  const draft = join(folder, `${name}.${process.pid}`);
   // Opened first, because V8 need not work for a disk that takes nothing.
-  const fd = openSync(draft, 'wx', 0o600);
+  const fd = openSync(draft, 'w', 0o600);
   try {
     const data = script.createCachedData();
-    writeFileSync(fd, Buffer.concat([headOf(identity), data, data]));
+    writeFileSync(fd, Buffer.concat([Buffer.from(`${identity}\n`), data, data]));
+    renameSync(draft, join(folder, name));
+  } catch (error) {
+    // What a full disk has taken is needed for records.
+    rmSync(draft, { force: true });
+    throw error;
   } finally {
     closeSync(fd);
   }
-  renameSync(draft, path);
 }
 
 function removeOld(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    const path = join(folder, name);
-    if (Date.now() - lstatSync(path).mtimeMs > OLD_MS) rmSync(path, { force: true });
+  const names = readdirSync(folder).filter((name) => /^[0-9a-f]{1,8}(\.\d+)?$/.test(name));
+  const files = names.map((name) => ({ path: join(folder, name), ...sizeAndAge(folder, name) }));
+  let bytes = 0;
+  for (const { path, size, ageMs } of files.sort((a, b) => a.ageMs - b.ageMs)) {
+    bytes += size;
+    if (ageMs > OLD_MS || bytes > MOST_BYTES) rmSync(path, { force: true });
   }
+}
+
+function sizeAndAge(folder: string, name: string): { size: number; ageMs: number } {
+  const { size, mtimeMs } = lstatSync(join(folder, name));
+  return { size, ageMs: Date.now() - mtimeMs };
 }
 
 function cacheFolder(): string | null {
@@ -165,17 +221,9 @@ function isOurs(path: string): boolean {
   return lstatSync(path).uid === process.geteuid?.();
 }
 
-function nearestFolder(path: string): string {
-  return existsSync(path) ? path : nearestFolder(dirname(path));
-}
-
-function headOf(identity: string): Buffer {
-  return Buffer.from(`${identity}\n`);
-}
-
 /** Makes a short name (FNV-1a). Where two are the same, the identity in the file tells them apart. */
-function nameOf(identity: string): string {
+function hashOf(text: string): string {
   let hash = 0x811c9dc5;
-  for (const char of identity) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193);
+  for (const char of text) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193);
   return (hash >>> 0).toString(16);
 }

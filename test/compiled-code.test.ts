@@ -10,15 +10,17 @@ import {
   realpathSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cleanEnvironment } from './support/clean-environment.ts';
 import { repositoryRoot } from './support/paths.ts';
 
 const LOADER = join(repositoryRoot, 'dist', 'compiled-code.cjs');
+const [BUILD = ''] = /^'use strict';'build \w+';/.exec(readFileSync(LOADER, 'utf8')) ?? [];
 
 let folder: string;
 let cache: string;
@@ -45,6 +47,8 @@ describe('compiled code', () => {
     load();
     program('b');
     expect(load()).toBe('b\n');
+    // In the place of the old one, so that the cache does not grow with each installation.
+    expect(saved()).toHaveLength(1);
   });
 
   test.each([
@@ -96,28 +100,63 @@ describe('compiled code', () => {
     expect(load({ NODE_DISABLE_COMPILE_CACHE: '1' })).toBe('a\n');
     expect(load({ XDG_CACHE_HOME: '/dev/null/cache' })).toBe('a\n');
     expect(load({ XDG_CACHE_HOME: 'cache', HOME: '' })).toBe('a\n');
-    expect(readdirSync(folder)).toEqual(['program.cjs']);
+    expect(load({}, [], 'uses-the-library.js')).toBe('a\n');
+    // Node's recursive mkdir would never end here.
+    expect(load({ XDG_CACHE_HOME: '/proc/none/cache' })).toBe('a\n');
+    expect(readdirSync(folder)).toEqual(['devctl.js', 'program.cjs', 'uses-the-library.js']);
+  });
+
+  test('is removed where it is old or too much, and nothing else is', () => {
+    load();
+    const [file] = saved();
+    const place = join(cache, 'devctl', 'code');
+    const write = (name: string, bytes: number, days: number) => {
+      writeFileSync(join(place, name), Buffer.alloc(bytes));
+      const at = Date.now() / 1000 - days * 24 * 3600;
+      utimesSync(join(place, name), at, at);
+    };
+    write('abc1', 10, 31);
+    write('abc2', 40 * 1024 * 1024, 2);
+    write('abc3', 40 * 1024 * 1024, 1);
+    write('abc4.123', 10, 31);
+    write('notes.txt', 10, 31);
+    program('b');
+    load();
+    expect(readdirSync(place).sort()).toEqual([basename(file), 'abc3', 'notes.txt'].sort());
+  });
+
+  test('a bundle of another build is not run', () => {
+    program('b', "'use strict';'build 0123456789ab';");
+    expect(() => load()).toThrow('replaced by another build');
   });
 
   test('a fault of the loaded file is told, and nothing is kept of it', () => {
-    writeFileSync(join(folder, 'program.cjs'), "throw new Error('broken')");
+    writeFileSync(join(folder, 'program.cjs'), `${BUILD}throw new Error('broken')`);
     expect(() => load()).toThrow('broken');
   });
 });
 
 /** Writes a program, long enough that V8 has much to save. */
-function program(word: string): void {
+function program(word: string, build = BUILD): void {
   const functions = Array.from({ length: 200 }, (_, at) => `() => [${at}, 'text ${at}'].join()`);
   const text = `[${functions.join(',\n')}].map((one) => one());\nexports.word = () => '${word}';`;
-  writeFileSync(join(folder, 'program.cjs'), text);
+  writeFileSync(join(folder, 'program.cjs'), `${build}${text}`);
 }
 
 /** Runs the program in a process of its own. @returns its output */
-function load(more: Record<string, string> = {}, flags: readonly string[] = []): string {
-  const code = `const { loadCompiled } = require(${JSON.stringify(LOADER)});
-    console.log(loadCompiled(${JSON.stringify(join(folder, 'program.cjs'))}).word());`;
+function load(
+  more: Record<string, string> = {},
+  flags: readonly string[] = [],
+  name = 'devctl.js',
+): string {
+  const script = join(folder, name);
+  writeFileSync(
+    script,
+    `const { loadCompiled } = require(${JSON.stringify(LOADER)});
+    console.log(loadCompiled(${JSON.stringify(join(folder, 'program.cjs'))}).word());`,
+  );
   const env = { ...cleanEnvironment(), XDG_CACHE_HOME: cache, ...more };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, '-e', code], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, script], {
     cwd: folder,
     env,
     encoding: 'utf8',
