@@ -183,7 +183,7 @@ function write(folder: string, { name, identity }: Slot, script: Script): void {
     writeFileSync(fd, Buffer.concat([Buffer.from(`${identity}\n`), data, data]));
     renameSync(draft, join(folder, name));
   } catch (error) {
-    // What a full disk has taken is needed for records.
+    // A full disk needs this room for records.
     rmSync(draft, { force: true });
     throw error;
   } finally {

@@ -101,7 +101,7 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** The commands of the table that take names of services. */
 const TAKES_NAMES = /^(?:status|tree|stop|logs|restart|start|up)(?: --\w+)?$/;
 
-/** A word that may be the name of a service. Of no service, it makes the command fail, and do nothing. */
+/** A word that may be the name of a service. If no service has this name, the command fails, and does nothing. */
 const NAME = /^[\w@][\w.@:/-]*$/;
 
 /**

@@ -74,12 +74,13 @@ export function failureHint(
   const folder = named && foldersUpwards(cwd).find((one) => existsSync(join(one, BIN, named)));
   if (folder) return `${named} is in ${join(folder, BIN)}: "command": "npx ${named} …" starts it`;
   const isUnknown = named !== undefined || found(NO_MODULE) !== undefined;
-  const meant = named === undefined ? null : similarProgram(named, { cwd, env });
-  const stands = at === null ? '' : `, see ${at}`;
+  // A log may have the same words about anything else.
+  const isProgram = named !== undefined && /\bcode 127\b|was not found in PATH/.test(reason ?? '');
+  const meant = isProgram ? similarProgram(named, { cwd, env }) : null;
+  const stands = at === null ? '' : ` (${at})`;
   if (meant !== null) return `"${named}" was not found${stands}: did you mean ${meant}?`;
   if (isUnknown) {
-    const unknown = named === undefined ? null : `"${named}" was not found on PATH${stands}`;
-    return installHint(cwd) ?? unknown;
+    return installHint(cwd) ?? (isProgram ? `"${named}" was not found on PATH${stands}` : null);
   }
   const noScript = found(NO_SCRIPT);
   if (noScript !== undefined) return scriptHint(noScript, cwd);

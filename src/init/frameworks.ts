@@ -197,7 +197,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     portVariable: 'PORT',
     config: {
       files: ['config/puma.rb'],
-      port: /^\s*port\s*\(?\s*(?:ENV\.fetch\(\s*["']PORT["']\s*(?:,\s*|\)\s*\{\s*)["']?|ENV\[["']PORT["']\]\s*\|\|\s*)?(?<port>\d{2,5})\b/m,
+      port: /^[ \t]*port\s*\(?\s*(?:ENV\.fetch\(\s*["']PORT["']\s*(?:,\s*|\)\s*\{\s*)["']?|ENV\[["']PORT["']\]\s*\|\|\s*)?(?<port>\d{2,5})\b/m,
     },
   },
   {
@@ -208,7 +208,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     portVariable: 'PORT',
     config: {
       files: ['config/puma.rb'],
-      port: /^\s*port\s*\(?\s*(?:ENV\.fetch\(\s*["']PORT["']\s*(?:,\s*|\)\s*\{\s*)["']?|ENV\[["']PORT["']\]\s*\|\|\s*)?(?<port>\d{2,5})\b/m,
+      port: /^[ \t]*port\s*\(?\s*(?:ENV\.fetch\(\s*["']PORT["']\s*(?:,\s*|\)\s*\{\s*)["']?|ENV\[["']PORT["']\]\s*\|\|\s*)?(?<port>\d{2,5})\b/m,
     },
   },
   {

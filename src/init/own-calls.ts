@@ -57,7 +57,7 @@ export function whyCallsDevctl(
 }
 
 function withoutComments(text: string): string {
-  return text.replace(/^\s*(?:\/\/|#).*$/gm, '');
+  return text.replace(/^[ \t]*(?:\/\/|#).*$/gm, '');
 }
 
 /** The scripts, targets and rules that a text calls by their names. */

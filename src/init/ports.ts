@@ -110,7 +110,7 @@ function portOf(
 }
 
 function withoutLineComments(text: string): string {
-  return text.replace(/^\s*(?:\/\/|#).*$/gm, '');
+  return text.replace(/^[ \t]*(?:\/\/|#).*$/gm, '');
 }
 
 function withoutPreview(text: string): string {
@@ -173,7 +173,7 @@ function portInEnvFile(
   variable: string,
 ): Pick<FoundPort, 'port' | 'from'> | null {
   const line = new RegExp(
-    String.raw`^\s*(?:export\s+)?${variable}\s*=\s*["']?(\d{2,5})["']?\s*$`,
+    String.raw`^[ \t]*(?:export\s+)?${variable}\s*=\s*["']?(\d{2,5})["']?\s*$`,
     'm',
   );
   for (const name of ['.env.development.local', '.env.local', '.env.development', '.env']) {

@@ -49,16 +49,20 @@ export function readProcfile(repository: Repository, file: string): Reading {
   return { ...NOTHING, services };
 }
 
-/** Signs that a program reads PORT, or runs what may read it. */
+/** Signs that a program reads PORT, or loads or runs another one that may. In doubt it does: a PORT too many does no harm. */
 const MAY_READ_PORT =
-  /PORT\b|["'`]\.{1,2}\/|require_relative|^\s*(?:source|\.)\s|\b(?:npm|yarn|pnpm)\b/m;
+  /PORT\b|["'`]\.{1,2}\/|\b(?:import|require(?:_relative)?|include|load|use|npm|yarn|pnpm)\b|process\.env(?!\.)|environ\b|getenv|ENV\b|^[ \t]*(?:source|\.)[ \t]/m;
+
+/** Loads a module of Node, which reads no PORT. */
+const OF_NODE =
+  /\bimport\s[^;'"]{0,200}['"]node:[\w/]+['"]|\brequire\(\s*['"]node:[\w/]+['"]\s*\)/g;
 
 /** Tells whether a command runs programs that were read, and that neither use PORT nor load others of the repository. */
 function needsNoPort({ texts }: Repository, folder: string, command: string): boolean {
   if (MAY_READ_PORT.test(command.replace(/(?<=^|\s)\.\//g, ''))) return false;
   if (frameworksIn(command).length > 0) return false;
   const read = programsIn(command).flatMap((name) => texts.get(below(folder, name)) ?? []);
-  return read.length > 0 && !read.some((text) => MAY_READ_PORT.test(text));
+  return read.length > 0 && !read.some((text) => MAY_READ_PORT.test(text.replace(OF_NODE, '')));
 }
 
 /** A word of a shell as `devctl export` writes it. */
@@ -98,7 +102,7 @@ function withoutQuotes(word: string): string {
 /** The PORT of `.env`, which decides for foreman. The last line of a name counts, as for dotenv. */
 export function portInEnv({ texts }: Repository): number | null {
   const lines = (texts.get('.env') ?? '').matchAll(
-    /^\s*(?:export\s+)?PORT=["']?(\d{2,5})["']?\s*$/gm,
+    /^[ \t]*(?:export\s+)?PORT=["']?(\d{2,5})["']?\s*$/gm,
   );
   const last = [...lines].at(-1)?.[1];
   return last === undefined ? null : Number(last);

@@ -1,5 +1,6 @@
 const PLAIN = /(?:[^\s;&|<>()"'\\$`]|\\[^\n])+/y;
 const QUOTED = /'[^']*'/y;
+const CONTINUED = /\\\n/y;
 
 /** The text of a shell script, with the place up to which it is read. Nothing of it is run. */
 export class ScriptText {
@@ -49,20 +50,23 @@ export class ScriptText {
     const from = this.#at;
     for (;;) {
       if (this.match(PLAIN) !== null || this.match(QUOTED) !== null) continue;
+      // A word goes on in the next line.
+      if (this.#at > from && this.match(CONTINUED) !== null) continue;
       const character = this.rest(1);
       if (character === '"' || character === '$' || character === '`') {
         if (this.#expand(character)) continue;
         this.#at = from;
         return null;
       }
-      return this.#at > from ? this.#text.slice(from, this.#at) : null;
+      return this.#at > from ? this.#text.slice(from, this.#at).replaceAll('\\\n', '') : null;
     }
   }
 
   /** Goes over the text of a here-document, and the line that ends it. False: it is not ended. */
   skipDocument(delimiter: string): boolean {
     const from = this.#at;
-    while (!this.isAtEnd) if (this.#takeLine().trim() === delimiter) return true;
+    // Tabs, as `<<-` has them. An indented word is a part of the text.
+    while (!this.isAtEnd) if (this.#takeLine().replace(/^\t+|\r$/g, '') === delimiter) return true;
     this.#at = from;
     return false;
   }

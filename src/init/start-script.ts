@@ -12,9 +12,14 @@ const NO_SERVICES = new Set(
   xdg-open`.split(/\s+/),
 );
 
-/** Programs and scripts that end others. */
-const ENDS_OTHERS =
-  /(?:^|\/)(?:kill|pkill|killall|killall5|skill|fuser|kill-port)$|(?:^|[/.:_-])(?:stop|kill|down|teardown|shutdown|cleanup)(?:[.:_-][\w.:-]*)?$/;
+/** Words of commands that end others, remove something, or change another machine. */
+const HARMS =
+  /(?:^|[/.:_-])(?:fuser|skill|p?kill(?:all5?)?|stop|down|teardown|shutdown|cleanup|clean|prune|deploy|delete|destroy|apply|push|publish|release|rm|drop|dropdb|uninstall|reset)(?:$|[.:_-])/i;
+/** Longest word that is looked at. */
+const LONGEST_WORD = 200;
+
+/** Programs that run another one as somebody else, or one whose text only a shell reads. */
+const HIDES = /^(?:sudo|doas|su|runuser|ssh|eval|kubectl|helm|terraform|ansible[\w-]*)$/;
 
 /** Programs that only run another one, which devctl keeps alive without them. */
 const WRAPPERS = /^(?:nohup|setsid|exec)$/;
@@ -30,22 +35,27 @@ interface Around {
   /** Null: only a shell knows it. */
   folder: string | null;
   readonly exported: Map<string, string>;
+  /** Lines that set variables which only a shell knows. */
+  readonly unknown: number[];
 }
 
 /**
- * Proposes what a start script starts in the background: each simple command whose words the text tells. Nothing is run,
- * so what only a shell knows is named, and not taken.
+ * Proposes what a start script starts in the background: each simple command whose words the text tells. Nothing is run. A
+ * command that only a shell can read is named in a note, and not taken; so is one that may do harm.
  */
 export function proposeFromScript(repository: Repository, file: string): Reading {
   const text = repository.texts.get(file);
   if (text === undefined || !isShellScript(text)) return NOTHING;
-  const around: Around = { folder: '.', exported: new Map() };
+  const around: Around = { folder: '.', exported: new Map(), unknown: [] };
   const services: ProposedService[] = [];
   const refused: string[] = [];
   const commands = readScriptCommands(text).slice(0, MOST_COMMANDS);
   const last = commands.at(-1);
   for (const command of commands) {
-    if (!command.isBackground) follow(around, command, file);
+    if (!command.isBackground) {
+      if (command.words[0] === 'exit' && command.inside === null && command.why === null) break;
+      follow(around, command, file);
+    }
     // People let the last program run in the foreground.
     if (!command.isBackground && (command !== last || !mayServe(command))) continue;
     const why = command.isBackground ? whyNot(repository, command, around) : IN_FOREGROUND;
@@ -70,26 +80,53 @@ function mayServe(command: ScriptCommand): boolean {
 }
 
 /** Keeps the folder and the exported variables for the commands that follow. */
-function follow(around: Around, { words, inside, why, text }: ScriptCommand, file: string): void {
-  const [first, ...rest] = words;
-  if (inside === 'function' || inside === 'subshell') return;
-  if (first === 'cd') {
-    const ofScript = OWN_FOLDER.exec(text);
-    if (ofScript) around.folder = below(file.split('/').slice(0, -1).join('/'), ofScript[1] ?? '.');
-    else {
-      const isKnown = inside === null && (why === null || /^it has (?:&&|\|\|)$/.test(why));
-      const to = rest.find((word) => !word.startsWith('-'));
-      around.folder =
-        isKnown && around.folder !== null && to !== undefined && /^['"]?[\w.@]/.test(to)
-          ? below(around.folder, unquoted(to))
-          : null;
-    }
-  } else if (/^(?:pushd|popd)$/.test(first ?? '')) around.folder = null;
-  else if (first === 'export' && inside === null)
-    for (const word of rest) {
+function follow(around: Around, command: ScriptCommand, file: string): void {
+  if (command.inside === 'subshell' || /^\([^()]*\)$/.test(command.text)) return;
+  followFolder(around, command, file);
+  followVariables(around, command);
+}
+
+/** Only a `cd` that stands alone is followed. After any other one, only a shell knows the folder. */
+function followFolder(around: Around, { words, inside, why, text }: ScriptCommand, file: string) {
+  if (!/(?:^|[\s;&|({])(?:cd|pushd|popd)(?:\s|$)/.test(text)) return;
+  const ofScript = inside === null ? OWN_FOLDER.exec(text) : null;
+  if (ofScript) {
+    around.folder = below(file.split('/').slice(0, -1).join('/'), ofScript[1] ?? '.');
+    return;
+  }
+  const [first, ...operands] = words;
+  const to = operands.find((word) => !word.startsWith('-'));
+  const isAlone = why === null || /^\S+\s+\S+\s*\|\|\s*(?:exit|return)(?:\s+\d+)?$/.test(text);
+  const isKnown = first === 'cd' && inside === null && isAlone && around.folder !== null;
+  around.folder =
+    isKnown && to !== undefined && /^['"]?[\w.@]/.test(to) && isLiteral(to)
+      ? below(around.folder ?? '.', unquoted(to))
+      : null;
+}
+
+function followVariables(around: Around, { words, inside, text, line }: ScriptCommand): void {
+  const [first = '', ...rest] = words;
+  const { exported, unknown } = around;
+  const names = words.flatMap((word) => ASSIGNMENT.exec(word)?.[1] ?? []);
+  const isOfAll = first === 'export' || words.length === names.length;
+  const changes =
+    first === 'export' || names.some((name) => exported.has(name)) || first === 'unset';
+  if (/^(?:source|\.|eval|declare|typeset)$/.test(first) || /^set\s+-\w*a/.test(text))
+    unknown.push(line);
+  else if (changes && isOfAll && inside === null) {
+    for (const word of words) {
       const [, name = '', value = ''] = ASSIGNMENT.exec(word) ?? [];
-      if (name !== '' && isLiteral(value)) around.exported.set(name, unquoted(value));
+      if (name === '') continue;
+      if (isLiteral(value)) exported.set(name, unquoted(value));
+      else {
+        exported.delete(name);
+        unknown.push(line);
+      }
     }
+  } else if (changes) {
+    for (const name of [...names, ...rest]) exported.delete(name);
+    if (first !== 'unset' || inside !== null) unknown.push(line);
+  }
 }
 
 /** `cd "$(dirname "$0")/.."`: the folder of the script, or one from there. */
@@ -115,18 +152,24 @@ function whyNot(repository: Repository, command: ScriptCommand, { folder }: Arou
   if (!/^[\w./@+-]+$/.test(program)) return 'it names no program';
   if (!assigned.every((word) => isLiteral(word.slice(word.indexOf('=') + 1))))
     return 'only a shell knows the value of a variable';
-  const isEnding =
-    ENDS_OTHERS.test(program) || args.slice(0, 2).some((one) => ENDS_OTHERS.test(one));
-  if (isEnding) return 'it ends other programs';
-  if (NO_SERVICES.has(program)) return 'it is no service';
   if (runsCompose(line)) return 'it brings up containers';
+  if (HIDES.test(lastOf(program))) return 'only a person should run that';
+  if (/^(?:ba|z|k|da)?sh$/.test(lastOf(program)) && args.some((one) => /^-\w*c/.test(one)))
+    return 'only a shell knows what it runs';
+  if (lastOf(program) === 'docker' && !(args[0] === 'run' && !args.some(isDetached)))
+    return 'it leaves its process to the engine';
+  if ([program, ...args].some((one) => HARMS.test(one.slice(0, LONGEST_WORD))))
+    return 'it may end or remove something';
+  if (args.some((one) => /\{[^}]*(?:,|\.\.)[^}]*\}/.test(one.replace(/'[^']*'|"[^"]*"/g, ''))))
+    return 'sh does not know its braces';
+  if (NO_SERVICES.has(program)) return 'it is no service';
   return whyCallsDevctl(repository, folder, line);
 }
 
 function toService(
   repository: Repository,
   command: ScriptCommand,
-  { folder, exported }: Around,
+  { folder, exported, unknown }: Around,
   file: string,
 ): ProposedService {
   const { assigned, program, args } = partsOf(command);
@@ -143,7 +186,10 @@ function toService(
     ...(cwd === '.' ? {} : { cwd }),
     ...(Object.keys(env).length === 0 ? {} : { env }),
     from: `${file}: line ${command.line}`,
-    notes: command.text === text ? [] : [`  ${shown(command)}`],
+    notes: [
+      ...(command.text === text ? [] : [`  ${shown(command)}`]),
+      ...unknown.map((line) => `  line ${line} sets variables that only a shell knows`),
+    ],
     text,
   };
 }
@@ -175,8 +221,13 @@ function withoutExtension(name: string): string {
   return name.replace(/(?<=\w)\.(?:[cm]?[jt]sx?|py|rb|pl|php|sh|bash|jar|go)$/, '');
 }
 
+/** Tells whether a shell changes nothing in a text, apart from its quotes. */
 function isLiteral(value: string): boolean {
-  return !/^~|[$`*?[\]{}()]/.test(value);
+  return !/^~|[$`*?[\]{}()]/.test(value.replace(/'[^']*'/g, ''));
+}
+
+function isDetached(word: string): boolean {
+  return /^(?:-\w*d\w*|--detach.*)$/.test(word);
 }
 
 function unquoted(word: string): string {

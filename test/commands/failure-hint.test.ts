@@ -19,16 +19,16 @@ test.each<
     'a program that is nowhere',
     'xyzzyx',
     ['/bin/sh: 1: exec: xyzzyx: not found'],
-    /^"xyzzyx" was not found on PATH, see \.devctl\.json:3$/,
+    /^"xyzzyx" was not found on PATH \(\.devctl\.json:3\)$/,
   ],
   [
     'two letters changed their places',
     'nmp run dev',
     ['/bin/sh: 1: exec: nmp: not found'],
-    /^"nmp" was not found, see \.devctl\.json:3: did you mean npm\?$/,
+    /^"nmp" was not found \(\.devctl\.json:3\): did you mean npm\?$/,
   ],
   ['one other letter, in node_modules', 'vote', ['sh: 1: vote: not found'], /mean npx vite\?$/],
-  ['several of them', 'noda', ['sh: 1: noda: not found'], /^"noda" was not found on PATH, see/],
+  ['several of them', 'noda', ['sh: 1: noda: not found'], /^"noda" was not found on PATH \(/],
   ['another failure', 'vite', ['vite: something was not found here', 'exit'], null],
   [
     'a script with CRLF, as a list',
@@ -54,9 +54,18 @@ test.each<
   for (const name of ['npm', 'nm', 'cmp', 'node', 'nods']) chmodSync(`${root}/bin/${name}`, 0o755);
   chmodSync(`${root}/node_modules/.bin/vite`, 0o755);
   const place = { command, cwd: `${root}/web`, env: { PATH: '../bin' } };
-  const found = failureHint({ lastLines }, place, '.devctl.json:3');
+  const found = failureHint({ lastLines, reason: 'exited with code 127' }, place, '.devctl.json:3');
   if (hint === null) expect(found).toBeNull();
   else expect(found).toMatch(hint);
+});
+
+test('words of a log about something else name no program', () => {
+  const place = { command: 'node server.js', cwd: folderWith({}), env: {} };
+  for (const line of ['Error: user: not found', 'config: not found']) {
+    expect(
+      failureHint({ lastLines: [line], reason: 'exited with code 1' }, place, '.devctl.json:3'),
+    ).toBeNull();
+  }
 });
 
 test.each<

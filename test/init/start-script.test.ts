@@ -53,9 +53,21 @@ const REFUSED: readonly (readonly [line: string, why: string])[] = [
   ['node a.js <<END &\nnode b.js &\nEND', 'it reads from a file'],
   ['devctl start &', 'it calls devctl, and would start itself for ever'],
   ['sh start-dev.js &', 'it calls devctl through start-dev.js, and would start itself for ever'],
-  ['kill 4711 &', 'it ends other programs'],
-  ['bash ./stop-dev.sh &', 'it ends other programs'],
-  ['npm run stop:all &', 'it ends other programs'],
+  ['dropdb dev &', 'it may end or remove something'],
+  ['npm run deploy &', 'it may end or remove something'],
+  ['git push &', 'it may end or remove something'],
+  ['find . -name x -delete &', 'it may end or remove something'],
+  ['npm --prefix web run stop &', 'it may end or remove something'],
+  ['kubectl delete pod api &', 'only a person should run that'],
+  ['terraform apply &', 'only a person should run that'],
+  ['sudo node a.js &', 'only a person should run that'],
+  ['docker rm -f db &', 'it leaves its process to the engine'],
+  ['docker run -d redis &', 'it leaves its process to the engine'],
+  ['bash -c "pkill node" &', 'only a shell knows what it runs'],
+  ['node {a,b}.js &', 'sh does not know its braces'],
+  ['kill 4711 &', 'it may end or remove something'],
+  ['bash ./stop-dev.sh &', 'it may end or remove something'],
+  ['npm run stop:all &', 'it may end or remove something'],
   ['sleep 5 &', 'it is no service'],
   ['docker compose up &', 'it brings up containers'],
   ['cd "$HOME"; node a.js &', 'only a shell knows the folder in which it runs'],
@@ -64,6 +76,52 @@ const REFUSED: readonly (readonly [line: string, why: string])[] = [
   ['vite', 'it runs in the foreground; add it where it is a service'],
   ['echo "never closed &', 'a quote, a bracket or a here-document is not closed'],
 ];
+
+test.each([
+  ['cd web', 'web'],
+  ['cd web || exit 1', 'web'],
+  ['cd web && npm install && cd ..', null],
+  ['mkdir -p tmp && cd tmp', null],
+  ['cd web*', null],
+  ['enter() { cd web; }\nenter', null],
+  ['pushd web', null],
+  ['(cd web && npm install)', '.'],
+])('after %j a service runs in %j', (before, folder) => {
+  const { services, notes } = proposeFor({
+    'start-dev.sh': `#!/bin/sh\n./taken &\n${before}\nnode server.js &\n`,
+  });
+  const taken = services.find(({ command }) => command === 'node server.js');
+  expect(taken && (taken.cwd ?? '.')).toBe(folder ?? undefined);
+  if (folder === null) expect(notes.join()).toContain('only a shell knows the folder');
+});
+
+test.each<[string, Record<string, string> | undefined, boolean]>([
+  ['export PORT=3000', { PORT: '3000' }, false],
+  ['export OPTS=\'{"a":1}\'', { OPTS: '{"a":1}' }, false],
+  ['export PORT=3000\nPORT=3001', { PORT: '3001' }, false],
+  ['export PORT=3000\nunset PORT', undefined, false],
+  ['export URL="postgres://$USER@x"', undefined, true],
+  ['set -a; . ./.env; set +a', undefined, true],
+  ['source .env', undefined, true],
+])('after %j the variables are %j, and doubts are told: %j', (before, env, isTold) => {
+  const { services } = proposeFor({
+    'start-dev.sh': `#!/bin/bash\n${before}\nnode server.js &\n`,
+  });
+  expect(services.map((one) => one.env)).toEqual([env]);
+  expect(services[0]?.notes.join().includes('sets variables that only a shell knows')).toBe(isTold);
+});
+
+test('a text in a here-document, a word of two lines, and what comes after an exit', () => {
+  const text =
+    '#!/bin/sh\ncat <<EOF\n  EOF\nnode evil.js &\nEOF\nnode ser\\\nver.js &\nexit 0\nnode late.js &\n';
+  const { services } = proposeFor({ 'start-dev.sh': text });
+  expect(services.map(({ command }) => command)).toEqual(['node server.js']);
+});
+
+test('hostile scripts and Procfiles end in the time of a test', () => {
+  proposeFor({ 'start-dev.sh': `#!/bin/sh\n./x${'-stop'.repeat(20_000)}! &\n./taken &\n` });
+  proposeFor({ Procfile: 'web: sh ./a.sh\n', 'a.sh': '\n'.repeat(400_000), '.env': 'PORT=1\n' });
+});
 
 test('what is no simple command of a program that serves is not taken, and named', () => {
   for (const [line, why] of REFUSED) {
