@@ -199,7 +199,7 @@ setTimeout(() => console.log('up'), 10);
       written: true,
       services: [
         { name: 'api', ports: [14103], ready: { http: 'http://localhost:14103/' } },
-        { name: 'web', ports: [46101], ready: { http: 'http://localhost:46101/' } },
+        { name: 'web', ports: [11101], ready: { http: 'http://localhost:11101/' } },
       ],
     });
     expect(project.oracle.everything()).toEqual([]);
