@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect } from 'vitest';
@@ -115,6 +116,8 @@ fullTest.runIf(hasContainers)('the supervisor works as process 1', async () => {
   const script = join(repositoryRoot, 'dist', 'supervisor', 'main.js');
   const container = contain(project, process.execPath, script, project.root, project.file('.pids'));
   const init = await until(() => supervisorsOf(project).find(({ argv }) => argv[1] === script));
+  // Nobody holds the lock for it, so a start at the same moment would bring up another one at the same socket.
+  await until(() => existsSync(project.file('.pids/supervisor.json')));
   // From outside, as `docker exec` does it: the processes that it leaves become children of process 1.
   const into = ['nsenter', '--target', String(init.pid), '--pid', '--mount', 'sh', '-c'];
   const [file = '', ...args] = into;
