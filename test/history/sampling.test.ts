@@ -54,7 +54,9 @@ test('samples reach subscribers, and the history outlives SIGKILL, a torn line a
   const heard = await listenUntil(project, (events) => {
     const last = events.at(-1);
     const web = last?.type === 'sample' ? last.sample.services.web : undefined;
-    return web !== undefined && web.processes === 2 && web.cpuPercent > 20;
+    // The second one of Node may still be loading.
+    const isLoaded = web?.memoryBytes !== null && (web?.memoryBytes ?? 0) > 100e6;
+    return web !== undefined && web.processes === 2 && web.cpuPercent > 20 && isLoaded;
   });
   const [first, ...rest] = heard;
   expect(first?.type).toBe('history');
