@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cleanEnvironment } from './support/clean-environment.ts';
 import { repositoryRoot } from './support/paths.ts';
@@ -56,6 +56,7 @@ describe('compiled code', () => {
     ['all of it', (data: Buffer) => data.fill(0)],
     ['the end of it', (data: Buffer) => data.subarray(0, data.length - 1000)],
     ['half of it', (data: Buffer) => data.subarray(0, data.length / 2)],
+    ['its last bytes', (data: Buffer) => data.fill(255, data.length - 9)],
   ])('that has lost %s is compiled and saved anew', (_words, damage) => {
     load();
     const [file] = saved();
@@ -123,6 +124,15 @@ describe('compiled code', () => {
     program('b');
     load();
     expect(readdirSync(place).sort()).toEqual([basename(file), 'abc3', 'notes.txt'].sort());
+  });
+
+  test('is that of files in ASCII, because they are read as Latin-1', () => {
+    const files = readdirSync(dirname(LOADER), { recursive: true, encoding: 'utf8' });
+    const scripts = files.filter((name) => /\.c?js$/.test(name));
+    expect(scripts.length).toBeGreaterThan(9);
+    const isOther = (name: string) =>
+      readFileSync(join(dirname(LOADER), name)).some((byte) => byte > 127);
+    expect(scripts.filter(isOther)).toEqual([]);
   });
 
   test('a bundle of another build is not run', () => {
