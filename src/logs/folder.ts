@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { writableFolder } from '../project/records-folder.ts';
-import { ensureOwnFolder } from '../project/safe-folder.ts';
+import { ensureOwnFolder, makeFolders } from '../project/safe-folder.ts';
 
 /**
  * Makes the folders for the output and the input of services: for logs, which the manifest may place
@@ -14,7 +14,8 @@ import { ensureOwnFolder } from '../project/safe-folder.ts';
 export function makeLogsFolder(folder: ProjectFolder, logsDir: string): void {
   ensureOwnFolder(join(writableFolder(folder, null), 'stdin'), true, { within: folder.root });
   try {
-    mkdirSync(logsDir, { recursive: true, mode: 0o700 });
+    makeFolders(logsDir, folder.root);
+    if (!statSync(logsDir).isDirectory()) throw new Error('it is not a folder');
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new DevctlError('records-unwritable', `${logsDir} cannot be made: ${why}`, {

@@ -47,7 +47,7 @@ export function ensureOwnFolder(
   try {
     const before = inspectFolder(path);
     const isMissing = before.kind === 'missing';
-    const created = isMissing && makeFolder(path, isInside(within, path) ? within : '/');
+    const created = isMissing && makeFolders(path, within);
     const seen = isMissing ? inspectFolder(path) : before;
     if (seen.kind === 'refused') {
       throw unsafe(path, seen.reason, seen.isOthers && hint === MOVE_AWAY ? AS_OWNER : hint);
@@ -63,15 +63,17 @@ export function ensureOwnFolder(
 }
 
 /**
- * Makes a folder and the missing ones above it, one by one, because a recursive mkdir would make a project again that was
- * moved away a moment ago.
+ * Makes a folder (mode 0700) and the missing ones above it. It makes one after the other, because a recursive mkdir would make a
+ * project again that was moved away a moment ago, and that of Node never ends below /proc.
  *
- * @param within folder that must be there
- * @returns false when another devctl made it at the same moment
+ * @param within folder that must be there, where `path` is inside it
+ * @returns false when the folder was there, or another devctl made it at the same moment
+ * @throws the errno error of mkdir(2)
  */
-function makeFolder(path: string, within: string): boolean {
+export function makeFolders(path: string, within = '/'): boolean {
+  const top = isInside(within, path) ? within : '/';
   const missing: string[] = [];
-  for (let at = path; at !== within && !existsSync(at); at = dirname(at)) missing.unshift(at);
+  for (let at = path; at !== top && !existsSync(at); at = dirname(at)) missing.unshift(at);
   let isMade = false;
   for (const folder of missing) {
     try {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, symlinkSync } from 'node:fs';
 import { expect } from 'vitest';
 import { devctl } from '../support/devctl.ts';
 import { eachMode, test } from '../support/sets.ts';
@@ -85,6 +85,23 @@ test('check shows every mistake at once, each with its place', async () => {
   expect(stderr).toContain('.devctl.json:2:3');
   expect(stderr).toContain('.devctl.json:3:16');
   expect(stderr).toContain('.devctl.json:5:25');
+});
+
+test('start refuses a folder for logs that cannot be made', async () => {
+  await using project = await temporaryProject(undefined, { file: '' });
+  symlinkSync(project.file('nowhere'), project.file('link'));
+  // A recursive mkdir of Node never ends below /proc.
+  const below = process.platform === 'linux' ? ['/proc/self/logs/here'] : [];
+  for (const dir of ['file', 'link', ...below]) {
+    project.write(
+      '.devctl.json',
+      JSON.stringify({ logs: { dir }, services: { web: { command: 'sleep 9' } } }),
+    );
+    const { exitCode, stderr } = await devctl(project, 'start');
+    expect(exitCode, dir).toBe(1);
+    expect(stderr).toMatch(new RegExp(`${dir} cannot be made: [^]*set logs.dir`));
+  }
+  expect(project.oracle.everything()).toEqual([]);
 });
 
 test('10,000 services are a mistake, which takes a few lines', async () => {

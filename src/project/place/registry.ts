@@ -1,11 +1,11 @@
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { homeFolder } from '../../processes/home-folder.ts';
 import { removeIfThere, unwritable, writeFileAtomically } from '../atomic-file.ts';
 import { asObject, isLabel, isText } from '../field-checks.ts';
 import { type JsonFields, type RecordRead, readJsonRecord } from '../json-record.ts';
 import { otherOwner } from '../safe-file.ts';
-import { ensureOwnFolder, inspectFolder } from '../safe-folder.ts';
+import { ensureOwnFolder, inspectFolder, makeFolders } from '../safe-folder.ts';
 import { isProjectId, type Place } from './project-file.ts';
 
 /** Where a project was last, in the state folder of its user. */
@@ -49,7 +49,7 @@ export function prepareStateFolder(name: StateFolder): string | null {
   const folder = stateFolder(name);
   if (folder === null) return null;
   try {
-    mkdirSync(dirname(dirname(folder)), { recursive: true });
+    makeFolders(dirname(dirname(folder)));
   } catch (error) {
     throw unwritable(folder, error);
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError, errnoOf } from '../../errors.ts';
 import { DEVCTL } from '../../own-command.ts';
@@ -8,6 +8,7 @@ import { type ProjectFolder, projectFolder } from '../folder.ts';
 import { CONTAINERS_RECORD } from '../names.ts';
 import { asideName } from '../record-problem.ts';
 import { prepareFolder } from '../records-folder.ts';
+import { makeFolders } from '../safe-folder.ts';
 import { mustSetAside, setAside } from '../set-aside.ts';
 import { namesSomething, removePastPlaces } from './places.ts';
 import {
@@ -145,7 +146,7 @@ function setAsideCopied(folder: ProjectFolder, before: ProjectRecord | null): vo
     const path = join(folder.pidsDir, name);
     try {
       if (!existsSync(path)) continue;
-      mkdirSync(aside, { recursive: true, mode: 0o700 });
+      makeFolders(aside);
       renameSync(path, join(aside, name));
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw unwritable(path, error);
