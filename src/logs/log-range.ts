@@ -31,8 +31,11 @@ export function beginOf(source: LogSource, extent: LogExtent, range: LogRange): 
 
 /** Finds the beginning of the first line that may have been written at or after a time. */
 function beginSince(source: LogSource, extent: LogExtent, sinceMs: number): number {
-  if (extent.modifiedMs < sinceMs) return extent.to;
-  const position = positionSince(source.timeMarks(), sinceMs);
+  const marks = source.timeMarks();
+  // A line has the time of its mark, which is later than the file's wherever the clock of the file system lags behind.
+  const isOld = (marks.at(-1)?.atMs ?? 0) < sinceMs;
+  if (isOld && extent.modifiedMs < sinceMs) return extent.to;
+  const position = positionSince(marks, sinceMs);
   if (position === null || position <= extent.from) return extent.from;
   return behindNewline(source, extent.from, Math.min(position, extent.to), 1);
 }

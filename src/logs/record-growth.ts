@@ -66,12 +66,14 @@ export function recordGrowth(
   const size = end - layout.start;
   if (end <= target.position) return { grown: isOther, size };
   // The time of the last write is more exact than now, unless somebody has set it (utimensat(2)).
+  // It is rounded up, as a reader tells it until there is this mark, and now is rounded down: both may be the same moment.
   const modified = Math.ceil(Number(found.mtimeNs) / 1e6);
-  const atMs = modified <= now && modified >= lookedAtMs ? modified : now;
+  const latest = now + 1;
+  const atMs = modified <= latest && modified >= lookedAtMs ? modified : now;
   const withinMs = lookedAtMs === 0 ? null : Math.max(0, atMs - lookedAtMs);
   const fresh: TimeMark = {
     position: end,
-    atMs: lookedAtMs === 0 ? Math.min(modified, now) : atMs,
+    atMs: lookedAtMs === 0 ? Math.min(modified, latest) : atMs,
     withinMs,
   };
   if (target.bytes >= TIME_INDEX_THIN_BYTES) {
