@@ -86,12 +86,28 @@ const withoutDescriptions = {
   },
 };
 
-/** Parts of execa's output for people, which devctl has turned off: symbols, and times. */
-const withoutVerbose = {
-  name: 'without-verbose',
-  setup({ onLoad }) {
-    onLoad({ filter: /node_modules[/](figures|pretty-ms)[/]index\.js$/ }, () => ({
-      contents: 'export default {};',
+/**
+ * Parts of execa that devctl has turned off, which saves 4 kB of the package: symbols and times of its output for people, what it
+ * does when its parent ends, and the words for signals, whose names are enough.
+ */
+const TURNED_OFF = {
+  figures: 'export default {};',
+  'pretty-ms': 'export default {};',
+  'signal-exit': "export const onExit = () => { throw new Error('devctl has left this out'); };",
+  'human-signals':
+    'export const signalsByName = new Proxy({}, { get: (_, name) => ({ description: name }) });',
+};
+
+const withoutTurnedOff = {
+  name: 'without-turned-off',
+  setup({ onResolve, onLoad }) {
+    onResolve(
+      { filter: new RegExp(`^(${Object.keys(TURNED_OFF).join('|')})$`) },
+      ({ path: name, importer }) =>
+        /node_modules[/]execa[/]/.test(importer) ? { path: name, namespace: 'off' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'off' }, ({ path: name }) => ({
+      contents: TURNED_OFF[name],
     }));
   },
 };
@@ -115,7 +131,7 @@ const COMMON = {
     twoSpinners,
     withoutUnused,
     withoutDescriptions,
-    withoutVerbose,
+    withoutTurnedOff,
   ],
   metafile: true,
   write: false,
@@ -134,13 +150,13 @@ const AS_COMMON_JS = {
   banner: { js: "const devctlUrl=require('node:url').pathToFileURL(__filename).href;" },
 };
 
-/** The code of `status` and `stop` that the supervisor has too. */
+/** The code that `status` and `stop` begin with, as far as the supervisor has it too: all that they need where nothing runs. */
 const SHARED = 'shared.cjs';
-/** The rest of their code. */
+/** Their code that the supervisor has not. */
 const QUICK = 'quick-main.cjs';
 /** The further code of `start`. */
 const START = 'start.cjs';
-/** The code of `start` and of the other commands that the supervisor has too. */
+/** The further code of all commands that the supervisor has too. */
 const SUPERVISED = 'supervised.cjs';
 /** The code that needs zod, and the code that needs yaml. */
 const MANIFEST = 'manifest.cjs';
@@ -162,17 +178,20 @@ const PACKAGES = ['execa', 'ps-list', 'pidtree', 'tree-kill'];
  * @returns source file → { from: the file in dist/, id: its number, names: what the source file exports }
  */
 async function findPlaces() {
-  const [quick, withoutStart, commands, supervisor, first] = await Promise.all([
+  const [quick, withoutStart, commands, supervisor, first, ...begins] = await Promise.all([
     sourcesOf(['src/quick-main.ts']),
     sourcesOf(['src/quick.ts', 'src/output/terminal/failure.ts', ...STATUS_AND_STOP]),
     sourcesOf(ENTRIES),
     sourcesOf(['src/supervisor/resident.ts']),
     eagerlyLoaded('src/main.ts'),
+    ...['src/quick-main.ts', ...STATUS_AND_STOP].map(eagerlyLoaded),
   ]);
   withoutStart.add('src/quick-main.ts');
   const placeOf = (source) => {
-    if (withoutStart.has(source)) return supervisor.has(source) ? SHARED : QUICK;
-    if (supervisor.has(source)) return SUPERVISED;
+    // V8 takes time for each function of a file, used or not.
+    const isNeededAtOnce = begins.some((one) => one.has(source));
+    if (supervisor.has(source)) return isNeededAtOnce ? SHARED : SUPERVISED;
+    if (withoutStart.has(source)) return QUICK;
     if (source === 'src/yaml.ts') return YAML;
     return source.startsWith('src/manifest/') ? MANIFEST : START;
   };
