@@ -35,13 +35,14 @@ export function createProcDetails(
   environs: EnvironMemo,
   moment: Pick<Snapshot, 'takenAtMs' | 'nowTicks'>,
 ): ProcessDetails {
+  const groups = oncePerProcess(readGroups);
   return {
     uid: oncePerProcess(readUid),
     argv: oncePerProcess(readArgv),
     cwd: oncePerProcess(readCwd),
     openFiles: oncePerProcess(readOpenFiles),
-    controlGroup: oncePerProcess(readControlGroup),
-    container: oncePerProcess(readContainer),
+    controlGroup: oncePerProcess((process) => parseGroupPath(groups(process))),
+    container: oncePerProcess((process) => containerOf(process, groups(process))),
     environ: oncePerProcess((process) => {
       const { pid, startTicks } = process.identity;
       const kept = environs.byPid.get(pid);
@@ -144,20 +145,22 @@ function readEnviron(process: ProcessInfo): string | null {
   return firstAnswer(process, (folder) => readProcFile(`${folder}/environ`, 'latin1'));
 }
 
-function readControlGroup({ identity }: ProcessInfo): string | null {
-  return parseGroupPath(readProcFile(`/proc/${identity.pid}/cgroup`) ?? '');
+function readGroups({ identity }: ProcessInfo): string {
+  return readProcFile(`/proc/${identity.pid}/cgroup`) ?? '';
 }
 
 /**
- * Reads the container of a process. Two signs together make it certain: another PID or mount namespace (namespaces(7)),
+ * Finds the container of a process. Two signs together make it certain: another PID or mount namespace (namespaces(7)),
  * and a control group that a container engine has named. Docker, containerd, CRI-O and podman name it by 64 hex digits.
+ * The group comes first, because it is read once for each claim in any case.
  */
-function readContainer({ identity: { pid } }: ProcessInfo): string | null {
-  const isElsewhere = NAMESPACES.some((name) => {
+function containerOf({ identity: { pid } }: ProcessInfo, groups: string): string | null {
+  const container = parseContainerId(groups);
+  const isElsewhere = (name: (typeof NAMESPACES)[number]): boolean => {
     const there = readProcLink(`/proc/${pid}/ns/${name}`);
     return there !== null && there !== ownNamespace(name);
-  });
-  return isElsewhere ? parseContainerId(readProcFile(`/proc/${pid}/cgroup`) ?? '') : null;
+  };
+  return container !== null && NAMESPACES.some(isElsewhere) ? container : null;
 }
 
 const NAMESPACES = ['pid', 'mnt'] as const;
