@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
-import { devctl } from '../support/devctl.ts';
+import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
-import { service } from '../support/services.ts';
+import { service, supervisorsOf } from '../support/services.ts';
 import { eachMode, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -45,6 +45,20 @@ eachMode([
   expect(timedOut, all).toBe(false);
   expect(all).toContain('2 of 2 services are up');
   await until(() => project.oracle.processes().length === 4);
+});
+
+test('the certificates of the caller reach a service, and not the supervisor', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  const certificates = 'NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt';
+  const [name = '', value = ''] = certificates.split('=');
+  expect(await devctlWith(project, { env: { [name]: value } }, 'start')).toMatchObject({
+    exitCode: 0,
+  });
+  const [web] = project.oracle.processes();
+  expect(web?.environment).toContain(certificates);
+  const [supervisor] = supervisorsOf(project);
+  expect(supervisor?.environment.length).toBeGreaterThan(0);
+  expect(supervisor?.environment).not.toContain(certificates);
 });
 
 test('no file descriptor of the caller reaches a service or the supervisor', async () => {
