@@ -1,10 +1,10 @@
-import type { Claim } from '../ownership/claim.ts';
+import type { Claim, RunGroup } from '../ownership/claim.ts';
 import { monotonicMs } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { isUnchanged, withAllBelow } from '../processes/unchanged.ts';
-import type { TrackedClaims } from './claim-tracker.ts';
+import type { ClaimTracker } from './claim-tracker.ts';
 import type { ProjectState } from './project-state.ts';
 import { readRunGroups } from './run-groups.ts';
 
@@ -26,22 +26,26 @@ export function createIdleScan(
   table: ProcessTable,
   self: Identity,
   state: () => ProjectState,
-  tracker: Pick<TrackedClaims, 'latest'>,
+  tracker: Pick<ClaimTracker, 'latest' | 'groups'>,
 ): IdleScan {
   let baseline: IdleBaseline | null = null;
-  const members = (): string => {
-    const groups = readRunGroups(state());
-    return groups.map(({ runId, pids }) => [runId, ...[...pids].sort()].join(' ')).join('\n');
-  };
+  const membersOf = (groups: readonly RunGroup[]): string =>
+    groups.map(({ runId, pids }) => [runId, ...[...pids].sort()].join(' ')).join('\n');
   return {
     begin(snapshot, forks) {
       const { claims, guards, supervisors, oneOffParents } = tracker.latest();
       const above = [...guards, ...supervisors, ...oneOffParents.map(({ process }) => process)];
       const reapers = [self.pid, ...above.map(({ identity }) => identity.pid)];
-      const seen = { claims: [...claims.values()], reapers, forks, members: members() };
+      const seen = {
+        claims: [...claims.values()],
+        reapers,
+        forks,
+        members: membersOf(tracker.groups()),
+      };
       baseline = takeBaseline(table, snapshot, seen);
     },
-    scan: () => baseline && scanSinceBaseline(table, baseline, members),
+    scan: () =>
+      baseline && scanSinceBaseline(table, baseline, () => membersOf(readRunGroups(state()))),
     end() {
       baseline = null;
     },
