@@ -71,12 +71,6 @@ export interface IdleBaseline {
 const LONGEST_REST_MS = 60000;
 
 /**
- * Shortest time after a full scan before a cheap one may follow. The tracker trusts what it has seen
- * for only this long (`FRESH_MS`), and a caller that scans this often has a reason to see everything.
- */
-const SHORTEST_REST_MS = 2000;
-
-/**
  * Largest number of forks since the baseline. The kernel gives out pids in turn and has at least twice
  * as many, so no pid has been used again.
  */
@@ -119,8 +113,7 @@ export function scanSinceBaseline(
 ): { readonly snapshot: Snapshot; readonly claims: readonly Claim[] } | null {
   const forks = changes?.forks() ?? null;
   if (!changes || forks === null || forks - baseline.forks > MOST_FORKS) return null;
-  const restMs = monotonicMs() - baseline.snapshot.takenAtMs;
-  if (restMs < SHORTEST_REST_MS || restMs > LONGEST_REST_MS) return null;
+  if (monotonicMs() - baseline.snapshot.takenAtMs > LONGEST_REST_MS) return null;
   const snapshot = changes.readAgain(baseline.snapshot, baseline.ours);
   if (!isUnchanged(baseline.snapshot, snapshot, baseline.ours) || members() !== baseline.members)
     return null;
