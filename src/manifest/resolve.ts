@@ -215,6 +215,7 @@ function dependenciesOf(
   dependsOn: NonNullable<ManifestService['dependsOn']>,
   { services }: Manifest,
 ): ReturnType<typeof splitDependencies> {
+  if (Object.keys(dependsOn).length === 0) return splitDependencies({}, new Set());
   const conditions = Array.isArray(dependsOn)
     ? Object.fromEntries(dependsOn.map((name) => [name, 'ready' as const]))
     : dependsOn;

@@ -149,6 +149,11 @@ export interface OpenFileEvidence {
   }[];
   /** True where a declared port is evidence also for a process that a person has started: `stop --force`. */
   readonly forced: boolean;
+  /**
+   * The services of which all evidence is wanted. The files of a process that stronger evidence ties to another service are
+   * not read: with 250 services that took longer than all the rest of a look. Missing: every service.
+   */
+  readonly wanted?: ReadonlySet<string>;
 }
 
 /** Rules that leave a process of ours alone: by the manifest (`protect`), by the environment, by the built-in list. */

@@ -89,6 +89,7 @@ export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Owner
   for (const process of snapshot.byPid.values()) {
     if (isGone(process)) continue;
     for (const finding of directEvidence(search, process)) addFinding(search, process, finding);
+    if (isOfUnwanted(search, process)) continue;
     for (const finding of openFileEvidence(search, process)) addFinding(search, process, finding);
   }
   for (const supervisor of vetoes.supervisors) claimChildren(search, supervisor, 'supervisor');
@@ -127,6 +128,14 @@ export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Owner
     ].filter(({ identity }) => search.adopters.includes(identity.pid)),
     foreignMarks: [...search.foreignMarks.values()],
   };
+}
+
+/** Tells whether a process is known to be of a service that is not asked for. No open file outweighs that evidence. */
+function isOfUnwanted(search: ClaimSearch, { identity: { pid } }: ProcessInfo): boolean {
+  const { wanted } = search.facts.openFiles ?? {};
+  if (!wanted || !search.found.has(pid)) return false;
+  const { service } = originOf(search, pid);
+  return service !== null && !wanted.has(service);
 }
 
 /** Names the services of control groups whose runs have lost their records, by the cookies of these runs. */

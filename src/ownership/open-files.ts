@@ -130,6 +130,7 @@ function outputAt({ facts: { openFiles } }: ClaimSearch, path: string): Output |
  * only writes to a terminal (`echo >/dev/pts/3`) is not on it.
  */
 function terminalAt({ facts, snapshot }: ClaimSearch, { target }: OpenFile): Output | null {
+  if (!target.startsWith('/dev/')) return null;
   const run = facts.runs.find(
     ({ terminal }) => terminal?.path === target && livesIn(snapshot, terminal.holder),
   );

@@ -142,11 +142,12 @@ function atTerminal(
   facts: Pick<OwnershipFacts, 'runs'>,
 ): string | null {
   const files = snapshot.details.openFiles(process) ?? [];
+  const terminals = files.filter(({ target }) => TERMINAL.test(target));
+  if (terminals.length === 0) return jobOf(process, snapshot);
   const ours = terminalsOf(facts, snapshot);
-  const isOurs = files.some(({ target }) => ours.has(target));
-  const terminal = files.find(
-    ({ target }) =>
-      TERMINAL.test(target) && !ours.has(target) && !(isOurs && target === '/dev/tty'),
+  const isOurs = terminals.some(({ target }) => ours.has(target));
+  const terminal = terminals.find(
+    ({ target }) => !ours.has(target) && !(isOurs && target === '/dev/tty'),
   );
   if (terminal) return `has the terminal ${terminal.target} open`;
   return isOurs ? null : jobOf(process, snapshot);

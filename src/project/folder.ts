@@ -28,6 +28,7 @@
  *   set-aside          renames such a file, so that it is not in the way
  *   atomic-file        replaces a file at once, and removes files
  *   safe-file          reads only files of our own user, through no link
+ *   kept-reads         what was read from files that have not changed since
  *   safe-folder        makes and checks folders in the same way
  *   socket-path        where the supervisor listens
  *   inside             whether a path lies in a folder, and which folders are around it

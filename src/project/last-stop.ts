@@ -27,12 +27,15 @@ export function writeLastStop(folder: ProjectFolder, report: { readonly version:
   const text = `${JSON.stringify(report)}\n`;
   const elsewhere = existsSync(folder.root) ? null : prepareStateFolder('stops');
   if (elsewhere !== null) {
-    writeFileAtomically(join(elsewhere, `${folder.id ?? folder.mark}.json`), text);
+    writeFileAtomically(join(elsewhere, `${folder.id ?? folder.mark}.json`), text, UNFLUSHED);
     return;
   }
   writableFolder(folder, null);
-  writeFileAtomically(lastStopPath(folder), text);
+  writeFileAtomically(lastStopPath(folder), text, UNFLUSHED);
 }
+
+/** No decision depends on it, and fsync(2) took a third of the end of a stop. */
+const UNFLUSHED = { flushed: false };
 
 /**
  * Reads the report of the last stop. No decision depends on it.

@@ -4,11 +4,13 @@ import { DevctlError } from '../errors.ts';
 import { appendFlags, removeIfThere, unwritable, writeFileAtomically } from './atomic-file.ts';
 import { isServiceName } from './field-checks.ts';
 import type { ProjectFolder } from './folder.ts';
+import { keepReads } from './kept-reads.ts';
 import {
   formatBatch,
   formatLatest,
   type LedgerEntry,
   type LedgerLine,
+  type LedgerParsed,
   MAX_LEDGER_BYTES,
   NO_RUN,
   type PidScope,
@@ -18,7 +20,7 @@ import { isSetAside, type RecordProblem } from './record-problem.ts';
 import { whyOfAnotherProject } from './recorded-project.ts';
 import { readFolderRecords } from './records.ts';
 import { folderProblem, listFileNames, writableFolder } from './records-folder.ts';
-import { openOwnFile, readOwnFile, readPart, whyNotAppend } from './safe-file.ts';
+import { type FileRead, openOwnFile, readOwnFile, readPart, whyNotAppend } from './safe-file.ts';
 import type { ServiceRecord } from './service-record.ts';
 
 /** Size in bytes from which on an appender should compact the ledger: some 4,000 processes. */
@@ -78,13 +80,16 @@ export function readLedgers(
   for (const service of listFileNames(directory, problems)) {
     if (!isServiceName(service) || isSetAside(service)) continue;
     const path = join(directory, service);
-    const file = readOwnFile(path, MAX_LEDGER_BYTES, 'tail');
-    if (file.kind === 'missing') continue;
-    if (file.kind === 'refused') {
-      problems.push({ path, service, kind: 'refused', reason: file.reason });
+    const parsed = kept.read(
+      path,
+      () => readParsed(path, service),
+      ({ kind }) => kind === 'parsed',
+    );
+    if (parsed.kind === 'missing') continue;
+    if (parsed.kind === 'refused') {
+      problems.push({ path, service, kind: 'refused', reason: parsed.reason });
       continue;
     }
-    const parsed = parseLedger(service, file.bytes.toString());
     const foreign = new Set<string>();
     for (const { project, ...entry } of parsed.entries) {
       const isNameless = others.length > 0 && entry.runId === NO_RUN;
@@ -103,6 +108,18 @@ export function readLedgers(
     }
   }
   return { entries, problems, ...(nameless.length > 0 ? { nameless } : {}) };
+}
+
+type LedgerRead =
+  | ({ readonly kind: 'parsed' } & LedgerParsed)
+  | Exclude<FileRead, { readonly kind: 'content' }>;
+
+const kept = keepReads<LedgerRead>();
+
+function readParsed(path: string, service: string): LedgerRead {
+  const file = readOwnFile(path, MAX_LEDGER_BYTES, 'tail');
+  if (file.kind !== 'content') return file;
+  return { kind: 'parsed', ...parseLedger(service, file.bytes.toString()) };
 }
 
 /**

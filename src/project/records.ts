@@ -3,6 +3,7 @@ import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { isServiceName, requireRecordable } from './field-checks.ts';
 import type { ProjectFolder } from './folder.ts';
 import { type RecordRead, readJsonRecord } from './json-record.ts';
+import { keepReads } from './kept-reads.ts';
 import { toServiceRecord } from './record-checks.ts';
 import type { RecordProblem } from './record-problem.ts';
 import { isOfOtherManifest, whyOfAnotherProject } from './recorded-project.ts';
@@ -77,15 +78,20 @@ export function readRecord(folder: ProjectFolder, service: string): RecordRead<S
 
 /** Reads the record of a service, whichever project has written it. */
 function readWritten(folder: ProjectFolder, service: string): RecordRead<ServiceRecord> {
-  return readJsonRecord(recordPath(folder, service), {
-    service,
-    parse(fields) {
-      const record = toServiceRecord(fields);
-      if (typeof record === 'string' || record.service === service) return record;
-      return `it speaks of another service, "${record.service}"`;
-    },
-  });
+  const path = recordPath(folder, service);
+  const read = (): RecordRead<ServiceRecord> =>
+    readJsonRecord(path, {
+      service,
+      parse(fields) {
+        const record = toServiceRecord(fields);
+        if (typeof record === 'string' || record.service === service) return record;
+        return `it speaks of another service, "${record.service}"`;
+      },
+    });
+  return kept.read(path, read, ({ kind }) => kind === 'record');
 }
+
+const kept = keepReads<RecordRead<ServiceRecord>>();
 
 function asOurs(folder: ProjectFolder, record: ServiceRecord): RecordRead<ServiceRecord> {
   const reason = whyOfAnotherProject(folder, record);

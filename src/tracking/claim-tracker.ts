@@ -86,6 +86,10 @@ export interface ClaimTracker extends TrackedClaims {
    * evidence.
    */
   deepScan(snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>>;
+  /** Ids of the runs of which the last scan saw a process. */
+  livingRuns(): ReadonlySet<string>;
+  /** The control groups as the last scan read them, after its snapshot. */
+  groups(): readonly RunGroup[];
 }
 
 export interface ClaimTrackerOptions {
@@ -95,7 +99,7 @@ export interface ClaimTrackerOptions {
   readonly names: ReadonlySet<string>;
   /** Called with the claims that the engine wants to keep; missing: nothing outlives this process. */
   readonly remember?: (claims: readonly Claim[]) => void;
-  /** Default: true. False for a caller that reports nothing, because each command line costs a read. */
+  /** Default: true. False for a caller that reports no ended process, because each command line costs a read. */
   readonly keepsCommands?: boolean;
   /** Runs that an earlier part of the same stop has seen outside of their control groups. */
   readonly outsideBefore?: ReadonlySet<string>;
@@ -137,6 +141,8 @@ class Tracker implements ClaimTracker {
   /** By identity. A guard in the middle of its execve(2) shows nothing that tells it from another process. */
   readonly #guards = new Map<string, ProcessInfo>();
   #groups: readonly RunGroup[] = [];
+  /** These, and the groups of runs that turned out to be another folder's. */
+  #read: readonly RunGroup[] = [];
   #latest: Ownership = NO_CLAIMS;
   /** Spared by the deep scan. The next ordinary scan would not list them, so keep them. */
   #sparedByDeepScan: Ownership['spared'] = [];
@@ -166,7 +172,9 @@ class Tracker implements ClaimTracker {
 
   // A field, as are `unitOf` and `groupsOf`, because callers take it as a function of its own.
   readonly deepScan = async (snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>> => {
-    const openFiles = await this.#options.readOpenFiles?.(snapshot);
+    const { readOpenFiles, names } = this.#options;
+    const read = await readOpenFiles?.(snapshot);
+    const openFiles = read && { ...read, wanted: names };
     for (const { pid } of openFiles?.listening ?? []) {
       const holder = snapshot.byPid.get(pid);
       if (holder) this.#portHolders.set(pid, holder.identity);
@@ -182,6 +190,14 @@ class Tracker implements ClaimTracker {
 
   supervisors(): Ownership {
     return this.#latest;
+  }
+
+  livingRuns(): ReadonlySet<string> {
+    return new Set([...this.#latest.claims.values()].flatMap(({ runId }) => runId ?? []));
+  }
+
+  groups(): readonly RunGroup[] {
+    return this.#read;
   }
 
   readonly unitOf = ({ service }: Claim): string =>
@@ -204,6 +220,7 @@ class Tracker implements ClaimTracker {
   #scan(snapshot: Snapshot, openFiles?: OpenFileEvidence): void {
     this.#scanned = snapshot;
     const facts = currentFacts(this.#options, snapshot, this.#witnessed(snapshot));
+    this.#read = facts.groups ?? [];
     const holders = [...this.#portHolders].filter(([, identity]) => livesIn(snapshot, identity));
     const portHolders = new Set(holders.map(([pid]) => pid));
     const found = this.#claim(

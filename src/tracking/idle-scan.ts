@@ -1,10 +1,10 @@
-import type { Claim } from '../ownership/claim.ts';
+import type { Claim, RunGroup } from '../ownership/claim.ts';
 import { monotonicMs } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { isUnchanged, withAllBelow } from '../processes/unchanged.ts';
-import type { TrackedClaims } from './claim-tracker.ts';
+import type { ClaimTracker } from './claim-tracker.ts';
 import type { ProjectState } from './project-state.ts';
 import { readRunGroups } from './run-groups.ts';
 
@@ -26,22 +26,26 @@ export function createIdleScan(
   table: ProcessTable,
   self: Identity,
   state: () => ProjectState,
-  tracker: Pick<TrackedClaims, 'latest'>,
+  tracker: Pick<ClaimTracker, 'latest' | 'groups'>,
 ): IdleScan {
   let baseline: IdleBaseline | null = null;
-  const members = (): string => {
-    const groups = readRunGroups(state());
-    return groups.map(({ runId, pids }) => [runId, ...[...pids].sort()].join(' ')).join('\n');
-  };
+  const membersOf = (groups: readonly RunGroup[]): string =>
+    groups.map(({ runId, pids }) => [runId, ...[...pids].sort()].join(' ')).join('\n');
   return {
     begin(snapshot, forks) {
       const { claims, guards, supervisors, oneOffParents } = tracker.latest();
       const above = [...guards, ...supervisors, ...oneOffParents.map(({ process }) => process)];
       const reapers = [self.pid, ...above.map(({ identity }) => identity.pid)];
-      const seen = { claims: [...claims.values()], reapers, forks, members: members() };
+      const seen = {
+        claims: [...claims.values()],
+        reapers,
+        forks,
+        members: membersOf(tracker.groups()),
+      };
       baseline = takeBaseline(table, snapshot, seen);
     },
-    scan: () => baseline && scanSinceBaseline(table, baseline, members),
+    scan: () =>
+      baseline && scanSinceBaseline(table, baseline, () => membersOf(readRunGroups(state()))),
     end() {
       baseline = null;
     },
@@ -65,12 +69,6 @@ export interface IdleBaseline {
 
 /** Longest time between two full scans. */
 const LONGEST_REST_MS = 60000;
-
-/**
- * Shortest time after a full scan before a cheap one may follow. The tracker trusts what it has seen
- * for only this long (`FRESH_MS`), and a caller that scans this often has a reason to see everything.
- */
-const SHORTEST_REST_MS = 2000;
 
 /**
  * Largest number of forks since the baseline. The kernel gives out pids in turn and has at least twice
@@ -115,8 +113,7 @@ export function scanSinceBaseline(
 ): { readonly snapshot: Snapshot; readonly claims: readonly Claim[] } | null {
   const forks = changes?.forks() ?? null;
   if (!changes || forks === null || forks - baseline.forks > MOST_FORKS) return null;
-  const restMs = monotonicMs() - baseline.snapshot.takenAtMs;
-  if (restMs < SHORTEST_REST_MS || restMs > LONGEST_REST_MS) return null;
+  if (monotonicMs() - baseline.snapshot.takenAtMs > LONGEST_REST_MS) return null;
   const snapshot = changes.readAgain(baseline.snapshot, baseline.ours);
   if (!isUnchanged(baseline.snapshot, snapshot, baseline.ours) || members() !== baseline.members)
     return null;

@@ -30,7 +30,7 @@ export async function lookAtProject(
 ): Promise<ProjectLook> {
   const snapshot = await host.snapshot();
   const self = await host.self();
-  const tracker = trackClaims({ state, self, names: new Set() });
+  const tracker = trackClaims({ state, self, names: new Set(), keepsCommands: false });
   const claims = [...tracker.claim(snapshot).values()].filter(
     ({ service, process }) => service !== null || !isExiting(process, snapshot),
   );

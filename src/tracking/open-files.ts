@@ -18,6 +18,7 @@ async function readOpenFiles(
   thorough: boolean,
 ): Promise<OpenFileEvidence> {
   const { problems, folder, beside } = state;
+  const inRealFolder = realFolders();
   // Those of now come last and win.
   const before = (beside?.before ?? []).filter((run) => sameMachine(run, snapshot));
   const records = [...before, ...state.records];
@@ -35,7 +36,7 @@ async function readOpenFiles(
   const own = inRealFolder(folder.pidsDir);
   for (const log of isShared ? [...logs.keys()] : []) if (isInside(own, log)) logs.delete(log);
   const stdinFolder = join(own, 'stdin');
-  const ofOthers = recordedByOthers(state, stdinFolder, snapshot);
+  const ofOthers = recordedByOthers(state, stdinFolder, snapshot, inRealFolder);
   const begun = records.filter((run) => sameMachine(run, snapshot)).map((run) => run.intentTicks);
   const complete = problems.length === 0 && begun.length === records.length && begun.length > 0;
   // A log is of every run that a service has had, but a port may be anybody's before the recorded runs.
@@ -77,6 +78,7 @@ function recordedByOthers(
   { records, foreign, beside }: ProjectState,
   stdinFolder: string,
   snapshot: Snapshot,
+  inRealFolder: (path: string) => string,
 ) {
   const files = new Map<string, 'lives' | 'dead'>();
   const ports = new Map<Port, 'lives' | 'dead'>();
@@ -126,16 +128,25 @@ function asDeclared(record: ServiceRecord): DeclaredService {
 }
 
 /**
- * Resolves the folder of a path as the kernel spells it, even when the path is gone. The last part is
- * not resolved: if a symbolic link lies in the place of a log, every process that writes to its target
- * would count as ours.
+ * Makes a resolver, for one moment, of the folder of a path as the kernel spells it, even when the path is gone. The last
+ * part is not resolved: if a symbolic link lies in the place of a log, every process that writes to its target would count
+ * as ours. Each folder is asked for once, because all logs of a project lie in one.
  */
-function inRealFolder(path: string): string {
-  const above = dirname(path);
-  if (above === path) return path;
-  try {
-    return join(realpathSync(above), basename(path));
-  } catch {
-    return join(inRealFolder(above), basename(path));
-  }
+function realFolders(): (path: string) => string {
+  const known = new Map<string, string>();
+  const realFolder = (folder: string): string => {
+    try {
+      return realpathSync(folder);
+    } catch {
+      return inReal(folder);
+    }
+  };
+  const inReal = (path: string): string => {
+    const above = dirname(path);
+    if (above === path) return path;
+    const real = known.get(above) ?? realFolder(above);
+    known.set(above, real);
+    return join(real, basename(path));
+  };
+  return inReal;
 }

@@ -164,6 +164,13 @@ function projectGroups({ folder, records, supervisor }: ProjectState): readonly 
  * where it knows nothing of our path, or that another folder was there, only a mark of ours in the group shows that the run is ours.
  */
 export function readRunGroups(state: ProjectState): readonly RunGroup[] {
+  return listRunGroups(state).map((group) => ({
+    ...group,
+    pids: new Set(groupMembers(group.folder)),
+  }));
+}
+
+function listRunGroups(state: ProjectState): readonly Omit<RunGroup, 'pids'>[] {
   const { folder: ours } = state;
   const services = new Map<string, string>();
   for (const { runId, service } of [
@@ -192,15 +199,14 @@ export function readRunGroups(state: ProjectState): readonly RunGroup[] {
   });
   const isByNameOnly = (runId: string): boolean => !services.has(runId) && !isPathOurs();
   return projectGroups(state).flatMap((project) =>
-    listGroups(project).flatMap((runId): RunGroup[] => {
+    listGroups(project).flatMap((runId): Omit<RunGroup, 'pids'>[] => {
       // A trial group of `openRunGroups` belongs to no run.
       if (!RUN_ID.test(runId) || isOfOther(project, runId)) return [];
       const folder = join(project, runId);
       const path = groupPath(folder);
       if (path === null) return [];
-      const pids = new Set(groupMembers(folder));
       const service = services.get(runId) ?? null;
-      return [{ folder, path, runId, service, byNameOnly: isByNameOnly(runId), pids }];
+      return [{ folder, path, runId, service, byNameOnly: isByNameOnly(runId) }];
     }),
   );
 }
@@ -219,7 +225,7 @@ const RUN_ID = /^[0-9a-f]{32}$/;
 
 /** Thaws the groups that a devctl left frozen, because it was killed while it killed. */
 export function thawRunGroups(state: ProjectState): void {
-  for (const { folder } of readRunGroups(state)) thawGroup(folder);
+  for (const { folder } of listRunGroups(state)) thawGroup(folder);
 }
 
 /**

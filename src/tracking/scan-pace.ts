@@ -20,8 +20,13 @@ export const SHORTEST_SCAN_PAUSE_MS = 100;
 export const LONGEST_SCAN_PAUSE_MS = 2_000;
 /** Longest pause at rest while no process can escape unseen. */
 const LONGEST_CONTAINED_PAUSE_MS = 5_000;
-/** Factor by which the pause grows when nothing has changed. */
+/** Factor by which the pause grows when nothing has changed and processes can escape unseen. */
 const SLOWDOWN = 1.5;
+/**
+ * The same where no process can escape unseen: five scans in the first 10 s after a start, not ten. A daemon that leaves its
+ * tree between two of them stays below the subreaper, and below the guard when that dies.
+ */
+const CONTAINED_SLOWDOWN = 3;
 /**
  * Pause after a scan, as a multiple of its own time, where no process can escape unseen: in a fork storm, or where
  * services crash again and again on a busy machine, scans would take all the time that there is.
@@ -39,7 +44,8 @@ export function nextScanPauseMs(pauseMs: number, { changed, ...seen }: LastScan)
   if (changed) return shortest;
   const longestAtRest = seen.contained ? LONGEST_CONTAINED_PAUSE_MS : LONGEST_SCAN_PAUSE_MS;
   const longest = seen.moving || seen.watched ? SAMPLE_MS : longestAtRest;
-  return Math.min(Math.max(pauseMs, shortest) * SLOWDOWN, longest);
+  const slowdown = seen.contained ? CONTAINED_SLOWDOWN : SLOWDOWN;
+  return Math.min(Math.max(pauseMs, shortest) * slowdown, longest);
 }
 
 /** Returns the shortest pause after a scan of this cost, in ms. Samples and limits have the scan of each second. */

@@ -260,3 +260,30 @@ test('open files never make claims fewer, and claim no process that works elsewh
     RUNS,
   );
 });
+
+test('the files of a process that is known to be of another service change nothing but the list of its evidence', () => {
+  fc.assert(
+    fc.property(table, knowledge, (rows, known) => {
+      const { facts, rows: all } = setUp(rows, { ...known, closer: true });
+      const snapshot = snapshotOf(all);
+      const whole = claimProcesses(facts, snapshot);
+      const traces = tracesOf(known.listening);
+      const few = claimProcesses(
+        { ...facts, openFiles: { ...traces, wanted: new Set(['db']) } },
+        snapshot,
+      );
+      const origins = ({ claims }: Ownership) =>
+        [...claims].map(([pid, { service, runId }]) => ({ pid, service, runId }));
+      expect(origins(few)).toEqual(origins(whole));
+      expect(few.spared.map(({ process }) => process)).toEqual(
+        whole.spared.map(({ process }) => process),
+      );
+      const same = claimProcesses(
+        { ...facts, openFiles: { ...traces, wanted: new Set(['web']) } },
+        snapshot,
+      );
+      expect(same.claims).toEqual(whole.claims);
+    }),
+    RUNS,
+  );
+});

@@ -51,6 +51,18 @@ describe('the pause between two scans', () => {
     expect(settled(seen)).toBe(expected);
   });
 
+  test.each([
+    ['slows down at once where no process can escape', true, [300, 900, 2_700, 5_000, 5_000]],
+    ['slows down little by little where a scan is the only witness', false, [150, 225, 338, 506]],
+  ])('%s', (_what, contained, expected) => {
+    let pauseMs = SHORTEST_SCAN_PAUSE_MS;
+    const pauses = expected.map(() => {
+      pauseMs = nextScanPauseMs(pauseMs, { ...AT_REST, contained });
+      return Math.round(pauseMs);
+    });
+    expect(pauses).toEqual(expected);
+  });
+
   test('grows by steps up to its longest, and is the shortest again after a change', () => {
     const seen = fc.record({
       changed: fc.constant(false),
@@ -65,7 +77,8 @@ describe('the pause between two scans', () => {
         expect(next).toBeGreaterThanOrEqual(SHORTEST_SCAN_PAUSE_MS);
         expect(next).toBeLessThanOrEqual(settled(now));
         const shortest = shortestPauseMs(now);
-        expect(next).toBeLessThanOrEqual(1.5 * Math.max(pauseMs, shortest));
+        const slowdown = now.contained ? 3 : 1.5;
+        expect(next).toBeLessThanOrEqual(slowdown * Math.max(pauseMs, shortest));
         expect(nextScanPauseMs(next, { ...now, changed: true })).toBe(shortest);
       }),
     );

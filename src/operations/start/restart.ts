@@ -9,7 +9,7 @@ import type { DeclaredService } from '../../project/open-project.ts';
 import { isEndedTask } from '../../project/service-record.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
-import { readProjectState } from '../../tracking/project-state.ts';
+import { readForStop } from '../stop/first-look.ts';
 import { type StopOptions, stopHeader, stopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
 import { knownNames } from '../stop/stop-runs.ts';
@@ -51,8 +51,8 @@ export async function restartProject(
   const named = options.names.length > 0 ? selectServices(choices, options.names) : null;
   const { folder, release } = await takeLockToStart(host, unsettled, 'restart', options.warn);
   try {
-    const state = readProjectState(folder);
-    const snapshot = await host.snapshot();
+    const look = await readForStop(host, folder);
+    const { state, snapshot } = look;
     const { service: inside } = findEnclosingRun(state, snapshot, await host.self(), process.env);
     // A restart leaves one-offs alone: only a stop or the end of its own command ends a one-off.
     const oneOffs = state.records.flatMap(({ oneOff, service }) => (oneOff ? [service] : []));
@@ -65,7 +65,7 @@ export async function restartProject(
     await requireUsableCompose(manifest, { ...options, names: start });
     const { graceMs, forced, onScan, declared } = options;
     const toStop = stopOptions({ names: stop, graceMs, declared, forced, onScan });
-    const report = await stopLocked(host, await stopHeader(host, folder, toStop), []);
+    const report = await stopLocked(host, await stopHeader(host, folder, toStop), [], look);
     options.onStopped(report);
     if (report.survivors.length > 0) return { stop: report, start: null };
     const { env, onTerminal = false, onChange, warn } = options;

@@ -153,11 +153,12 @@ export async function startLocked(
   });
   if (result.type !== 'result') throw new Error('a start ends with its result');
 
-  const changes = changesIn(before, folder, manifest);
+  const isOld = result.services.some(({ alreadyRunning }) => alreadyRunning);
+  const changes = isOld ? changesIn(before, folder, manifest) : null;
   const found = {
     abandoned: result.abandoned,
     changed: result.services.flatMap(({ name, alreadyRunning }) => {
-      const keys = changes.get(name) ?? [];
+      const keys = changes?.get(name) ?? [];
       return alreadyRunning && keys.length > 0 ? [{ service: name, keys }] : [];
     }),
     leases: await leasesOf(host, folder),
@@ -393,6 +394,7 @@ async function lookAtOutputs(
     state,
     self,
     names: new Set(),
+    keepsCommands: false,
     readOpenFiles: outputsReader(state),
   });
   const claims = [...(await tracker.deepScan(snapshot)).values()];

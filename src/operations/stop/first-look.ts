@@ -2,6 +2,7 @@ import type { Claim, Ownership } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
 import { settledSnapshot } from '../../processes/settled-snapshot.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
 import { trackClaims } from '../../tracking/claim-tracker.ts';
 import { type ProjectState, readProjectState } from '../../tracking/project-state.ts';
 import { trackSweep } from '../../tracking/sweep-tracker.ts';
@@ -26,9 +27,10 @@ export interface FirstLook {
 /** Reads the records and takes a snapshot in which no process is in the middle of execve(2). */
 export async function readForStop(
   host: Host,
-  { folder, options }: StopHeader,
+  folder: ProjectFolder,
+  exempt: readonly string[] = [],
 ): Promise<Pick<FirstLook, 'state' | 'snapshot'>> {
-  const state = readProjectState(folder, options.exempt);
+  const state = readProjectState(folder, exempt);
   return { state, snapshot: await settledSnapshot(host) };
 }
 
@@ -47,6 +49,7 @@ export async function lookBeforeStop(
     self,
     names,
     protects: !options.unprotected,
+    keepsCommands: false,
     ...(readOpenFiles ? { readOpenFiles } : {}),
   };
   const owned = trackClaims(tracking);

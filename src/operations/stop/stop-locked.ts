@@ -82,15 +82,17 @@ function requireKnowledge({ pidsDir }: ProjectFolder, report: StopReport): void 
  * Does the same for a caller that already holds the project lock.
  *
  * @param problems problems from before, which the report must name
+ * @param seen a look under that lock. Missing: it is made now, because the holder before us may have started something,
+ *   even a supervisor
  */
 export async function stopLocked(
   host: Host,
   header: StopHeader,
   problems: readonly string[],
+  seen?: Pick<FirstLook, 'state' | 'snapshot'>,
 ): Promise<StopReport> {
   const { folder, options, self } = header;
-  // A new look under the lock, because the holder before us may have started something, even a supervisor.
-  const { state: before, snapshot } = await readForStop(host, header);
+  const { state: before, snapshot } = seen ?? (await readForStop(host, folder, options.exempt));
   const second = await lookBeforeStop(before, snapshot, header);
   const { resume, hasChildren, runContained } = await standDown(host, header, second);
   try {

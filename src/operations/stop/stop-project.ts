@@ -25,7 +25,8 @@ export async function stopProject(
   seen?: Pick<FirstLook, 'state' | 'snapshot'>,
 ): Promise<StopReport> {
   const header = await stopHeader(host, folder, options);
-  const { state, snapshot } = seen ?? (await readForStop(host, header));
+  const { state, snapshot } =
+    seen ?? (await readForStop(host, header.folder, header.options.exempt));
   const first = await lookBeforeStop(state, snapshot, header);
   if (options.dryRun) return (await import('./dry-run.ts')).planDryRun(header, first);
   const hasContainers = mayHaveContainers(folder, options);

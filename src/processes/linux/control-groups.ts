@@ -7,6 +7,7 @@ import {
   readdirSync,
   readlinkSync,
   rmdirSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -117,6 +118,7 @@ export function listGroups(folder: string): readonly string[] {
  */
 export function groupMembers(folder: string): readonly number[] {
   const pids = (readProcFile(join(folder, 'cgroup.procs')) ?? '').split('\n').filter(Boolean);
+  if (hasNoGroups(folder)) return pids.map(Number);
   return [
     ...pids.map(Number),
     ...listGroups(folder).flatMap((name) => groupMembers(join(folder, name))),
@@ -124,14 +126,28 @@ export function groupMembers(folder: string): readonly number[] {
 }
 
 /**
+ * Tells whether the kernel counts no group below this one: its folder has two links then, as every empty one has. A group
+ * has forty files, and to list them takes seven times as long. With 250 services each look does it 250 times.
+ */
+function hasNoGroups(folder: string): boolean {
+  return quietly(() => statSync(folder).nlink) === 2;
+}
+
+/**
  * Removes a group with everything below it, as far as it is empty. The kernel refuses to remove a group
  * with a living process in it, so a removed group is a proof.
  *
+ * @param kept names of groups right below it that are known to have a process, and are not tried
  * @returns true when the group is gone
  */
-export function removeGroup(folder: string): boolean {
-  for (const name of listGroups(folder)) removeGroup(join(folder, name));
-  return removeEmptyGroup(folder);
+export function removeGroup(folder: string, kept?: ReadonlySet<string>): boolean {
+  const names = hasNoGroups(folder) ? [] : listGroups(folder);
+  let isKept = false;
+  for (const name of names) {
+    if (kept?.has(name)) isKept = true;
+    else removeGroup(join(folder, name));
+  }
+  return !isKept && removeEmptyGroup(folder);
 }
 
 /** Removes a group that has no groups below it. */

@@ -1,6 +1,6 @@
 import { constants, lstatSync, statSync } from 'node:fs';
 import { monotonicMs } from '../clock.ts';
-import { listProcFolder, quietly, readProcFile, readProcLink } from '../proc-file.ts';
+import { listProcFolder, quietly, readProcFile, readProcLine, readProcLink } from '../proc-file.ts';
 import type { OpenFile, ProcessDetails, ProcessInfo, Snapshot } from '../snapshot.ts';
 import { msToTicks } from '../ticks.ts';
 import { parseContainerId, parseGroupPath } from './group-mounts.ts';
@@ -146,7 +146,7 @@ function readEnviron(process: ProcessInfo): string | null {
 }
 
 function readGroups({ identity }: ProcessInfo): string {
-  return readProcFile(`/proc/${identity.pid}/cgroup`) ?? '';
+  return readProcLine(`/proc/${identity.pid}/cgroup`) ?? '';
 }
 
 /**

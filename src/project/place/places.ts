@@ -111,12 +111,14 @@ function isElsewhere(pidsDir: string, here: Place): boolean {
 }
 
 /** The place that the records in a folder were written at; null where nothing says so. */
-function writtenAt(pidsDir: string): { place: Place; sinceBootMs: number } | null {
+function writtenAt(pidsDir: string): { place: Place; sinceBootMs: () => number } | null {
   const place = placeIn(pidsDir);
   if (place === null) return null;
-  // Not the time of `project.json`, because that file is written again only when something in it changes.
-  const atMs = latestRecordMs(pidsDir) ?? Number.NEGATIVE_INFINITY;
-  return { place, sinceBootMs: atMs - bootedAtMs() };
+  return {
+    place,
+    // Not the time of `project.json`, because that file is written again only when something in it changes.
+    sinceBootMs: () => (latestRecordMs(pidsDir) ?? Number.NEGATIVE_INFINITY) - bootedAtMs(),
+  };
 }
 
 function placeIn(pidsDir: string): Place | null {

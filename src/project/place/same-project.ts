@@ -86,12 +86,13 @@ export function isSamePlace(a: Place, b: Place): boolean {
  * Tells whether records that were written at `there` may speak of processes that live, but not here: on another
  * machine, or in another PID namespace of this boot. Records of an earlier boot of this machine speak of dead ones.
  *
- * @param sinceBootMs when the records were written, in ms since the boot of this machine; negative: before it
+ * @param sinceBootMs when the records were written, in ms since the boot of this machine; negative: before it. Asked only
+ *   where it decides, because it takes a look at each record
  */
-export function mayLiveElsewhere(there: Place, here: Place, sinceBootMs: number): boolean {
+export function mayLiveElsewhere(there: Place, here: Place, sinceBootMs: () => number): boolean {
   if (there.bootId === here.bootId) return there.pidNamespace !== here.pidNamespace;
   // No earlier boot of this machine writes after this one: it is another machine with the same id, a clone.
-  if (sinceBootMs > CLOCK_TOLERANCE_MS) return true;
+  if (sinceBootMs() > CLOCK_TOLERANCE_MS) return true;
   // Without a machine id, another boot id may be a reboot of this machine or another machine.
   return there.machineId === null || here.machineId === null || there.machineId !== here.machineId;
 }

@@ -89,6 +89,14 @@ describe.runIf(hasControlGroups)('control groups', () => {
     expect(removeGroup(join(group, 'nowhere'))).toBe(true);
   });
 
+  test('that are known to have a process are not tried, and the others go', async () => {
+    for (const name of ['kept', 'ended']) makeGroup(join(group, name));
+    makeGroup(join(group, 'ended', 'inner'));
+    expect(removeGroup(group, new Set(['kept']))).toBe(false);
+    expect(listGroups(group)).toEqual(['kept']);
+    expect(removeGroup(group)).toBe(true);
+  });
+
   test('that somebody has left frozen run again', async () => {
     await populate(group);
     writeFileSync(join(group, 'cgroup.freeze'), '1');
