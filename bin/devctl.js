@@ -30,9 +30,9 @@ if (process.platform === 'win32') {
   load('commands.cjs').main(args);
 }
 
-/** `start`, `status` and `stop` in their usual forms, for which nothing else need be read. */
+/** `start`, `restart`, `status` and `stop` in their usual forms, for which nothing else need be read. */
 function runQuickly() {
-  if (!['start', 'status', 'stop'].includes(args[0])) return false;
+  if (!['start', 'restart', 'status', 'stop'].includes(args[0])) return false;
   return load('quick-main.cjs').quickMain(args) !== null;
 }
 

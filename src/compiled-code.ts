@@ -20,7 +20,7 @@ import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 
 /** The commands that load without the parser of command lines. Each calls other functions, so each has code of its own. */
-const QUICK = ['start', 'status', 'stop'];
+const QUICK = ['start', 'restart', 'status', 'stop'];
 /** A process that still runs after this time saves what it has compiled; any other does it when it ends. In ms. */
 const SAVE_MS = 10_000;
 /** Code that was written longer ago is removed, because its devctl or its Node may be gone. In ms. */

@@ -2,9 +2,9 @@ import { tolerateLostOutput } from './output/terminal/lost-output.ts';
 import { parseQuickly, type QuickCommand } from './quick.ts';
 
 /**
- * Carries out `start`, `status` and `stop` in their usual forms, and sets `process.exitCode`.
+ * Carries out `start`, `restart`, `status` and `stop` in their usual forms, and sets `process.exitCode`.
  *
- * It stands beside `main.ts`, because the parser of all command lines takes 15 ms to load, and these three need none of it.
+ * It stands beside `main.ts`, because the parser of all command lines takes 15 ms to load, and these need none of it.
  *
  * @param args without node and the script
  * @returns null for any other command line, which `main.ts` handles
@@ -28,6 +28,7 @@ async function carryOut({ command, names, options }: QuickCommand): Promise<void
 /** Loads the function of a command. */
 const COMMANDS = {
   start: async () => (await import('./commands/start.ts')).startCommand,
+  restart: async () => (await import('./commands/restart.ts')).restartCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
   stop: async () => (await import('./commands/stop.ts')).stopCommand,
 };

@@ -1,12 +1,13 @@
 /** A command line that needs no help, no suggestion and no error message. */
 export interface QuickCommand {
-  readonly command: 'start' | 'status' | 'stop';
+  readonly command: 'start' | 'restart' | 'status' | 'stop';
   readonly names: readonly string[];
   readonly options: {
     readonly config?: string;
     readonly project?: string;
     readonly all?: boolean;
     readonly abortOnFailure?: boolean;
+    readonly dependents?: boolean;
     readonly urls?: boolean;
     readonly json?: boolean;
     readonly force?: boolean;
@@ -25,6 +26,13 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
   start: {
     '--json': { json: true },
     '--abort-on-failure': { abortOnFailure: true },
+    '--color': { color: true },
+    '--no-color': { color: false },
+  },
+  restart: {
+    '--json': { json: true },
+    '--dependents': { dependents: true },
+    '--containers': { containers: true },
     '--color': { color: true },
     '--no-color': { color: false },
   },
@@ -52,18 +60,19 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
 /** Flags whose value is the next word, with the name of the option. */
 const VALUES: Readonly<Record<QuickCommand['command'], Readonly<Record<string, string>>>> = {
   start: { '--config': 'config', '-c': 'config' },
+  restart: { '--config': 'config', '-c': 'config', '--grace': 'grace' },
   status: { '--config': 'config', '-c': 'config' },
   stop: { '--config': 'config', '-c': 'config', '--grace': 'grace', '--project': 'project' },
 };
 
 /**
- * Parses the usual forms of `start`, `status` and `stop`: the command first, then whole words and whole flags.
+ * Parses the usual forms of the quick commands: the command first, then whole words and whole flags.
  *
  * @returns null for any other command line: commander parses it, or complains about it
  */
 export function parseQuickly(args: readonly string[]): QuickCommand | null {
   const [command, ...rest] = args;
-  if (command !== 'start' && command !== 'status' && command !== 'stop') return null;
+  if (!isQuick(command)) return null;
   const names: string[] = [];
   const options: Record<string, boolean | string> = {};
   const words = rest.values();
@@ -79,6 +88,10 @@ export function parseQuickly(args: readonly string[]): QuickCommand | null {
     else return null;
   }
   return { command, names, options };
+}
+
+function isQuick(command: string | undefined): command is QuickCommand['command'] {
+  return command !== undefined && Object.hasOwn(FLAGS, command);
 }
 
 function ownProperty<Value>(

@@ -31,6 +31,10 @@ test.each([
   [['--json', 'stop'], null],
   [['start'], { command: 'start', names: [], options: {} }],
   [['start', 'web', '--abort-on-failure'], expect.objectContaining({ names: ['web'] })],
+  [['restart', 'web', '--dependents'], expect.objectContaining({ options: { dependents: true } })],
+  [['restart', '--grace', '3s'], { command: 'restart', names: [], options: { grace: '3s' } }],
+  [['restart', '--force'], null],
+  [['toString'], null],
   [['start', '--apply'], null],
   [['start', '--ttl', '2h'], null],
   [['start', 'web', '--', 'npm', 'run', 'dev'], null],
@@ -47,6 +51,8 @@ test('commander parses in the same way each line that parseQuickly accepts', () 
     '--json',
     '--force',
     '--abort-on-failure',
+    '--dependents',
+    '--containers',
     '--apply',
     '--',
     '--dry-run',
@@ -65,7 +71,7 @@ test('commander parses in the same way each line that parseQuickly accepts', () 
     '',
   );
   const line = fc.tuple(
-    fc.constantFrom('start', 'status', 'stop'),
+    fc.constantFrom('start', 'restart', 'status', 'stop'),
     fc.array(word, { maxLength: 5 }),
   );
   fc.assert(
