@@ -2,9 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
-
-// Node 20 reads these certificates at each start, which takes a third of it. Workers inherit what is here.
-delete process.env.NODE_EXTRA_CA_CERTS;
+import { cleanEnvironment } from './test/support/clean-environment.ts';
 
 const all = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.test.ts'))
@@ -54,7 +52,7 @@ class SlowFirst extends BaseSequencer {
 function workers(): number {
   const times = Array.from({ length: 3 }, () => {
     const beganMs = performance.now();
-    spawnSync(process.execPath, ['-e', '0']);
+    spawnSync(process.execPath, ['-e', '0'], { env: cleanEnvironment() });
     return performance.now() - beganMs;
   });
   return Math.min(...times) > SLOW_START_MS ? 3 : 5;

@@ -472,6 +472,9 @@ async function withShorterNames([name, content]) {
 /** Writes other characters as escapes, which strings, templates and regular expressions understand (but not `String.raw`). */
 function inAscii(code) {
   const escaped = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const [spoilt] =
+    /String\.raw`[^`]*[\u0080-\uffff]|(?<!\\)(?:\\\\)*\\[\u0080-\uffff]/.exec(code) ?? [];
+  if (spoilt !== undefined) throw new Error(`an escape would change what this means: ${spoilt}`);
   // Without the flag u it takes each half of a pair.
   return code.replace(/[\u0080-\uffff]/g, escaped);
 }

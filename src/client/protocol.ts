@@ -46,6 +46,11 @@ export const INHERITS = '--inherits';
 export const GUARDED = '--guarded=';
 /** The last argument of a guard whose supervisor was born before it. */
 export const SPAWNED = '--spawned';
+/**
+ * Before the value of NODE_EXTRA_CA_CERTS, which the commands that a supervisor starts get back. Node 20 reads these certificates
+ * at each start, 40 ms and 1 MB, and a supervisor itself needs none, because a probe trusts every server.
+ */
+export const CERTIFICATES = '--extra-certificates=';
 /** Before the name of a manifest that is not `.devctl.json`. */
 export const MANIFEST_NAME = '--manifest=';
 

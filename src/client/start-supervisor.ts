@@ -18,7 +18,7 @@ import { connectTo } from './client.ts';
 import { ANSWER_MS, findSupervisorPatiently, type ReachedSupervisor } from './connect.ts';
 import { endSupervisors } from './end-supervisor.ts';
 import { guardedProgram } from './guard-program.ts';
-import { INHERITS, MANIFEST_NAME, READY_FD, SUPERVISOR_FLAGS } from './protocol.ts';
+import { CERTIFICATES, INHERITS, MANIFEST_NAME, READY_FD, SUPERVISOR_FLAGS } from './protocol.ts';
 import { loadHttp } from './transport.ts';
 
 /** The time that a new supervisor has to become ready: an overloaded machine takes long to start a Node process. */
@@ -135,12 +135,6 @@ function notOurLog(path: string, why: string): DevctlError {
   });
 }
 
-/**
- * Node reads the certificates that this variable names at each start (Node 20): 40 ms, and 1 MB of memory. A supervisor needs
- * none, because a probe trusts every server.
- */
-const EXTRA_CERTIFICATES = 'NODE_EXTRA_CA_CERTS';
-
 /** The program and the environment of a supervisor, or of the guard above it. */
 function supervisorProgram(
   folder: ProjectFolder,
@@ -150,9 +144,11 @@ function supervisorProgram(
   const main = [...SUPERVISOR_FLAGS, join(packageRoot(), 'dist', 'supervisor', 'main.js')];
   const { root, pidsDir, manifestName } = folder;
   const named = manifestName === USUAL_MANIFEST ? [] : [`${MANIFEST_NAME}${manifestName}`];
-  const args = [root, pidsDir, ...named, ...(inherits ? [INHERITS] : [])];
+  const { NODE_EXTRA_CA_CERTS: path } = process.env;
+  const certificates = path ? [`${CERTIFICATES}${path}`] : [];
+  const args = [root, pidsDir, ...named, ...certificates, ...(inherits ? [INHERITS] : [])];
   const env: NodeJS.ProcessEnv = { ...process.env };
-  for (const name of [...COOKIE_VARIABLES, EXTRA_CERTIFICATES]) delete env[name];
+  for (const name of [...COOKIE_VARIABLES, 'NODE_EXTRA_CA_CERTS']) delete env[name];
   const cookie = guarded ? guardCookie : supervisorCookie;
   const program = guarded ? guardedProgram(main, args) : [process.execPath, ...main, ...args];
   return { program, env: { ...env, ...cookie(folder) } };

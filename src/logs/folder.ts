@@ -17,6 +17,7 @@ export function makeLogsFolder(folder: ProjectFolder, logsDir: string): void {
     makeFolders(logsDir, folder.root);
     if (!statSync(logsDir).isDirectory()) throw new Error('it is not a folder');
   } catch (error) {
+    folder.requireHere?.();
     const why = error instanceof Error ? error.message : String(error);
     throw new DevctlError('records-unwritable', `${logsDir} cannot be made: ${why}`, {
       hint: 'free the path, or set logs.dir in the manifest',

@@ -3,7 +3,8 @@ import { lstatSync } from 'node:fs';
 /** Keeps the results of reads for as long as the files do not change. */
 export interface KeptReads<Result> {
   /**
-   * Returns what the last read of a file has made, if the file is still the same one, unwritten; else reads it.
+   * Returns what the last read of a file has made, if the file is still the same one, unwritten; else reads it. The result must
+   * depend on the file alone, and nobody may change it.
    *
    * @param isGood false for a result that something else than the file has decided, such as a lack of descriptors
    */
@@ -16,6 +17,10 @@ interface Kept {
 }
 
 const all: Map<string, Kept>[] = [];
+
+/** Time after which all is read again, in ms: a monitor runs for hours, and a ledger may have megabytes. */
+const KEPT_MS = 10_000;
+let forgetting: NodeJS.Timeout | null = null;
 
 /**
  * Age of a file's last change from which a read of it is kept, in ms. A second change within one tick of the kernel's clock
@@ -36,8 +41,11 @@ export function keepReads<Result>(settledMs = SETTLED_MS): KeptReads<Result> {
       const known = kept.get(path);
       if (version !== null && known?.version === version) return known.result as Result;
       const result = read();
-      if (version !== null && isGood(result)) kept.set(path, { version, result });
-      else kept.delete(path);
+      if (version === null || !isGood(result)) kept.delete(path);
+      else {
+        kept.set(path, { version, result });
+        forgetting ??= setTimeout(forgetReads, KEPT_MS).unref();
+      }
       return result;
     },
   };
@@ -45,6 +53,8 @@ export function keepReads<Result>(settledMs = SETTLED_MS): KeptReads<Result> {
 
 /** Gives the memory back that kept reads take. */
 export function forgetReads(): void {
+  if (forgetting) clearTimeout(forgetting);
+  forgetting = null;
   for (const kept of all) kept.clear();
 }
 

@@ -3,7 +3,7 @@ import { fstatSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { GUARDED, INHERITS, MANIFEST_NAME, READY_FD } from '../client/protocol.ts';
+import { CERTIFICATES, GUARDED, INHERITS, MANIFEST_NAME, READY_FD } from '../client/protocol.ts';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { DEVCTL } from '../own-command.ts';
 import { TOOL_COOKIE } from '../ownership/cookie.ts';
@@ -41,9 +41,11 @@ import { createSupervision } from './supervision.ts';
 async function main(root: string, pidsDir: string, words: readonly string[]): Promise<void> {
   const starter = connectToStarter();
   Object.assign(process.env, TOOL_COOKIE);
-  const [named, parent] = [MANIFEST_NAME, GUARDED].map((flag) =>
+  const [named, parent, certificates] = [MANIFEST_NAME, GUARDED, CERTIFICATES].map((flag) =>
     words.find((word) => word.startsWith(flag))?.slice(flag.length),
   );
+  // For the stop commands and hooks that we start. Node itself reads it at its start only.
+  if (certificates !== undefined) process.env.NODE_EXTRA_CA_CERTS = certificates;
   const found = projectFolder(root, pidsDir, named);
   const folder = new MovableFolder(found);
   // The command that started us chose our working directory, and the kernel takes it along.

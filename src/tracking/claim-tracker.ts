@@ -105,6 +105,8 @@ export interface ClaimTrackerOptions {
   readonly outsideBefore?: ReadonlySet<string>;
   /** Default: true, so that a process which no stop ends is none of ours. */
   readonly protects?: boolean;
+  /** The services of which a deep scan wants all evidence. Missing: every service, as of a stop of everything. */
+  readonly wanted?: ReadonlySet<string>;
   /** Missing: there is no deep scan. */
   readonly readOpenFiles?: (snapshot: Snapshot) => Promise<OpenFileEvidence>;
 }
@@ -172,9 +174,9 @@ class Tracker implements ClaimTracker {
 
   // A field, as are `unitOf` and `groupsOf`, because callers take it as a function of its own.
   readonly deepScan = async (snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>> => {
-    const { readOpenFiles, names } = this.#options;
+    const { readOpenFiles, wanted } = this.#options;
     const read = await readOpenFiles?.(snapshot);
-    const openFiles = read && { ...read, wanted: names };
+    const openFiles = read && wanted ? { ...read, wanted } : read;
     for (const { pid } of openFiles?.listening ?? []) {
       const holder = snapshot.byPid.get(pid);
       if (holder) this.#portHolders.set(pid, holder.identity);

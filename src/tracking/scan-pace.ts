@@ -10,6 +10,8 @@ export interface LastScan {
   readonly watched: boolean;
   /** True when no process of ours can escape unseen, and nobody waits for an end that only a scan shows. */
   readonly contained: boolean;
+  /** True when each run has a control group of its own. */
+  readonly grouped: boolean;
   /** How long it took. */
   readonly tookMs: number;
 }
@@ -20,13 +22,14 @@ export const SHORTEST_SCAN_PAUSE_MS = 100;
 export const LONGEST_SCAN_PAUSE_MS = 2_000;
 /** Longest pause at rest while no process can escape unseen. */
 const LONGEST_CONTAINED_PAUSE_MS = 5_000;
-/** Factor by which the pause grows when nothing has changed and processes can escape unseen. */
+/** Factor by which the pause grows when nothing has changed. */
 const SLOWDOWN = 1.5;
 /**
- * The same where no process can escape unseen: five scans in the first 10 s after a start, not ten. A daemon that leaves its
- * tree between two of them stays below the subreaper, and below the guard when that dies.
+ * The same where no process can escape unseen, and a control group tells of which service each one is: five scans in the first
+ * 10 s after a start, not ten. Without groups, only a scan that sees the parent of a daemon with a cleared environment knows
+ * its service.
  */
-const CONTAINED_SLOWDOWN = 3;
+const GROUPED_SLOWDOWN = 3;
 /**
  * Pause after a scan, as a multiple of its own time, where no process can escape unseen: in a fork storm, or where
  * services crash again and again on a busy machine, scans would take all the time that there is.
@@ -44,7 +47,7 @@ export function nextScanPauseMs(pauseMs: number, { changed, ...seen }: LastScan)
   if (changed) return shortest;
   const longestAtRest = seen.contained ? LONGEST_CONTAINED_PAUSE_MS : LONGEST_SCAN_PAUSE_MS;
   const longest = seen.moving || seen.watched ? SAMPLE_MS : longestAtRest;
-  const slowdown = seen.contained ? CONTAINED_SLOWDOWN : SLOWDOWN;
+  const slowdown = seen.contained && seen.grouped ? GROUPED_SLOWDOWN : SLOWDOWN;
   return Math.min(Math.max(pauseMs, shortest) * slowdown, longest);
 }
 

@@ -309,8 +309,13 @@ class ScanLoop implements Witness {
       moving: listener?.isMoving() ?? false,
       watched: listener?.isWatched() ?? false,
       contained: this.#isContained(),
+      grouped: this.#isGrouped(),
       tookMs: this.#tookMs,
     });
+  }
+
+  #isGrouped(): boolean {
+    return this.#context.runs.records().every(({ cgroup }) => cgroup?.held ?? false);
   }
 
   /** True when no process can escape unseen, and Node reports the end of every leader. */

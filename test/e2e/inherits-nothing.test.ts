@@ -47,18 +47,22 @@ eachMode([
   await until(() => project.oracle.processes().length === 4);
 });
 
-test('the certificates of the caller reach a service, and not the supervisor', async () => {
-  await using project = await temporaryProject({ services: { web: service('sleeper') } });
-  const certificates = 'NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt';
-  const [name = '', value = ''] = certificates.split('=');
-  expect(await devctlWith(project, { env: { [name]: value } }, 'start')).toMatchObject({
-    exitCode: 0,
-  });
-  const [web] = project.oracle.processes();
-  expect(web?.environment).toContain(certificates);
+test('the certificates of the caller reach what the supervisor starts, and not the supervisor', async () => {
+  const tell = 'echo "$NODE_EXTRA_CA_CERTS" >told';
+  const web = service('sleeper', [], { stop: { command: tell } });
+  await using project = await temporaryProject({ services: { web } });
+  const value = '/etc/ssl/certs/ca-certificates.crt';
+  const env = { NODE_EXTRA_CA_CERTS: value };
+  expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
+  const entry = `NODE_EXTRA_CA_CERTS=${value}`;
+  const [leader] = project.oracle.processes();
+  expect(leader?.environment).toContain(entry);
   const [supervisor] = supervisorsOf(project);
   expect(supervisor?.environment.length).toBeGreaterThan(0);
-  expect(supervisor?.environment).not.toContain(certificates);
+  expect(supervisor?.environment).not.toContain(entry);
+  // At the end of a lease the supervisor itself runs the stop command.
+  await devctl(project, 'start', '--ttl', '1s');
+  await until(() => readFileSync(project.file('told'), 'utf8') === `${value}\n`);
 });
 
 test('no file descriptor of the caller reaches a service or the supervisor', async () => {

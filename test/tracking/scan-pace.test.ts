@@ -14,6 +14,7 @@ const AT_REST: LastScan = {
   moving: false,
   watched: false,
   contained: true,
+  grouped: true,
   tookMs: 10,
 };
 
@@ -52,12 +53,21 @@ describe('the pause between two scans', () => {
   });
 
   test.each([
-    ['slows down at once where no process can escape', true, [300, 900, 2_700, 5_000, 5_000]],
-    ['slows down little by little where a scan is the only witness', false, [150, 225, 338, 506]],
-  ])('%s', (_what, contained, expected) => {
+    ['slows down at once where no process can escape', {}, [300, 900, 2_700, 5_000, 5_000]],
+    [
+      'slows down little by little where a scan is the only witness',
+      { contained: false },
+      [150, 225, 338, 506],
+    ],
+    [
+      'slows down little by little where only a scan knows the service of a daemon',
+      { grouped: false },
+      [150, 225, 338, 506],
+    ],
+  ])('%s', (_what, seen, expected) => {
     let pauseMs = SHORTEST_SCAN_PAUSE_MS;
     const pauses = expected.map(() => {
-      pauseMs = nextScanPauseMs(pauseMs, { ...AT_REST, contained });
+      pauseMs = nextScanPauseMs(pauseMs, { ...AT_REST, ...seen });
       return Math.round(pauseMs);
     });
     expect(pauses).toEqual(expected);
@@ -68,6 +78,7 @@ describe('the pause between two scans', () => {
       changed: fc.constant(false),
       moving: fc.boolean(),
       watched: fc.boolean(),
+      grouped: fc.boolean(),
       contained: fc.boolean(),
       tookMs: fc.nat(2_000),
     });

@@ -354,7 +354,9 @@ async function endOldRuns(
   const isUnproved = (record: ServiceRecord): boolean =>
     idleNames.includes(record.service) && mayHaveLeft(record, snapshot);
   // Once the record is overwritten, nothing ties a process to that run but the log that it writes to.
-  const deep = state.records.some(isUnproved) ? await lookAtOutputs(context, snapshot) : null;
+  const deep = state.records.some(isUnproved)
+    ? await lookAtOutputs(context, snapshot, new Set(ended))
+    : null;
   const all = deep?.claims ?? claims;
   const leftover = ended.filter((name) => all.some(({ service }) => service === name));
   // The records of the runs are gone, as after `git clean`. Else one of the services that run may have left it.
@@ -389,11 +391,13 @@ function mayHaveLeft(record: ServiceRecord, snapshot: Snapshot): boolean {
 async function lookAtOutputs(
   { self, state }: StopContext,
   snapshot: Snapshot,
+  wanted: ReadonlySet<string>,
 ): Promise<{ readonly claims: readonly Claim[]; readonly spared: readonly Spared[] }> {
   const tracker = trackClaims({
     state,
     self,
     names: new Set(),
+    wanted,
     keepsCommands: false,
     readOpenFiles: outputsReader(state),
   });

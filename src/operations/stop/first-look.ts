@@ -50,6 +50,7 @@ export async function lookBeforeStop(
     names,
     protects: !options.unprotected,
     keepsCommands: false,
+    ...(options.names === null ? {} : { wanted: names }),
     ...(readOpenFiles ? { readOpenFiles } : {}),
   };
   const owned = trackClaims(tracking);

@@ -138,6 +138,7 @@ class RunsStop {
       state,
       self,
       names: new Set(this.#names),
+      ...(this.#request.names ? { wanted: new Set(this.#names) } : {}),
       protects: !unprotected,
       remember: (claims) => this.#writeLedger(claims),
       ...(outside ? { outsideBefore: outside } : {}),

@@ -146,7 +146,7 @@ function setAsideCopied(folder: ProjectFolder, before: ProjectRecord | null): vo
     const path = join(folder.pidsDir, name);
     try {
       if (!existsSync(path)) continue;
-      makeFolders(aside);
+      makeFolders(aside, folder.root);
       renameSync(path, join(aside, name));
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw unwritable(path, error);
