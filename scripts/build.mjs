@@ -251,7 +251,7 @@ async function exportsOf(sources) {
 }
 
 /**
- * Bundles `start`, `status` and `stop` as CommonJS: that is loaded without Node's ESM loader, which takes 15 ms more and, when
+ * Bundles `start`, `restart`, `status` and `stop` as CommonJS: that is loaded without Node's ESM loader, which takes 15 ms more and, when
  * processes and threads have run out, cannot work at all.
  */
 async function bundleQuickly(places) {

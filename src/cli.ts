@@ -2,7 +2,7 @@
  * The files beside the folders, and those of commands/.
  *
  *   main             runs one command line; entry of the program
- *   quick-main       entry of `start`, `status` and `stop` in their usual forms, which need neither commander nor ESM
+ *   quick-main       entry of `start`, `restart`, `status` and `stop` in their usual forms, which need neither commander nor ESM
  *   quick            parses these forms
  *   cli              parses every other command line, and prints the help
  *   index            the library: start, stop and status as functions
