@@ -192,7 +192,7 @@ class ScanLoop implements Witness {
   #scanIdle(): boolean {
     const scan = this.#isContained() ? this.#idleScan.scan() : null;
     if (!scan) return false;
-    this.#context.listener?.onScan(scan.snapshot, scan.claims);
+    this.#context.listener?.onScan(scan.snapshot, this.#concerning(scan.claims));
     this.#trimMemory();
     this.#setPause(false);
     return true;
@@ -221,13 +221,17 @@ class ScanLoop implements Witness {
     this.#setPause(changed);
   }
 
+  /** The claims that the parent of these runs cares for: to `devctl run`, those of services are none of them. */
+  #concerning(claims: readonly Claim[]): readonly Claim[] {
+    const { concerns } = this.#context;
+    return concerns ? claims.filter(concerns) : claims;
+  }
+
   /** @returns true when a process of ours is new, has moved or has gone */
   #record(snapshot: Snapshot): boolean {
-    const { concerns, listener } = this.#context;
-    const all = [...this.#tracker.claim(snapshot).values()];
-    const claims = concerns ? all.filter(concerns) : all;
+    const claims = this.#concerning([...this.#tracker.claim(snapshot).values()]);
     this.#ownedCount = claims.length;
-    listener?.onScan(snapshot, claims);
+    this.#context.listener?.onScan(snapshot, claims);
     const fresh = claims.filter(({ process }) => !this.#recorded.has(placeOf(process)));
     const isChanged = fresh.some(({ process }) => !this.#unwritten.has(placeOf(process)));
     const present = new Set(claims.map(({ process }) => placeOf(process)));
