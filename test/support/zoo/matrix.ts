@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, release } from 'node:os';
 import { endProcesses } from '../end-processes.ts';
-import { openOracle } from '../oracle.ts';
+import { type Oracle, openOracle } from '../oracle.ts';
 import { currentRunFolder } from '../run-folder.ts';
 import { type Behaviour, behaviours, findProgram } from './behaviours.ts';
 import { removeDelegatedGroups } from './cgroups.ts';
@@ -48,6 +48,10 @@ export async function runMatrix(options: MatrixOptions): Promise<string[]> {
   }
   if (options.combinations > 0) say(`seed of the combinations: ${options.seed}`);
 
+  const folder = currentRunFolder();
+  // Opened now, because an oracle sees no process that is older than itself.
+  const { everything } = openOracle({ folders: [folder], environment: [] });
+  const cleanUp = () => endAll(folder, everything);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     // Not once(): execa ends the process where nobody listens any more.
     process.on(signal, () => void cleanUp().then(() => process.exit(130)));
@@ -99,9 +103,7 @@ export function listBehaviours(): readonly Behaviour[] {
 }
 
 /** The processes of this run, also of a visit that was interrupted. */
-async function cleanUp(): Promise<void> {
-  const folder = currentRunFolder();
-  const { everything } = openOracle({ folders: [folder], environment: [] });
+async function endAll(folder: string, everything: Oracle['everything']): Promise<void> {
   await endProcesses(everything);
   await removeDelegatedGroups();
   // The processes that an interrupted visit was about to start.
